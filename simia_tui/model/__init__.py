@@ -1,0 +1,63 @@
+"""The types everything else is made of. Imports nothing else of the package."""
+
+from simia_tui.model.canonical import canonical_json, content_hash
+from simia_tui.model.review import Decision, Fault, Finding, Kind, Severity, Status, Verdict, verdict_of
+from simia_tui.model.trajectory import (
+    Measure,
+    Origin,
+    Record,
+    Role,
+    ToolCall,
+    ToolSpec,
+    Trajectory,
+    Turn,
+    spoken_text,
+)
+from simia_tui.model.work import (
+    NANO,
+    Attempt,
+    Export,
+    Job,
+    JobStatus,
+    Metric,
+    Outcome,
+    Run,
+    RunStatus,
+    SynthesizeSpec,
+    TrainSpec,
+    Usage,
+)
+
+__all__ = [
+    "NANO",
+    "Attempt",
+    "Decision",
+    "Export",
+    "Fault",
+    "Finding",
+    "Job",
+    "JobStatus",
+    "Kind",
+    "Measure",
+    "Metric",
+    "Origin",
+    "Outcome",
+    "Record",
+    "Role",
+    "Run",
+    "RunStatus",
+    "Severity",
+    "Status",
+    "SynthesizeSpec",
+    "ToolCall",
+    "ToolSpec",
+    "TrainSpec",
+    "Trajectory",
+    "Turn",
+    "Usage",
+    "Verdict",
+    "canonical_json",
+    "content_hash",
+    "spoken_text",
+    "verdict_of",
+]

@@ -1,0 +1,131 @@
+"""The canonical trajectory: what every format reads into, every rule checks and every export writes from."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from simia_tui.model.canonical import content_hash
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+class Record(BaseModel):
+    """Base of all value types: immutable, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def dump(self) -> dict[str, Any]:
+        """A plain dict without the fields that hold their default; the form that is hashed and stored."""
+        return self.model_dump(exclude_defaults=True)
+
+
+class ToolSpec(Record):
+    """One tool as declared to the agent; `parameters` is a JSON Schema, `extra` what else the source said."""
+
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    extra: dict[str, Any] = {}
+
+
+class ToolCall(Record):
+    """A call of a tool. `arguments` is None where they could not be read as an object.
+
+    `raw` keeps the original text of the arguments when it was not a JSON object as it stood.
+    """
+
+    name: str
+    arguments: dict[str, Any] | None = None
+    call_id: str | None = None
+    raw: str | None = None
+
+
+class Turn(Record):
+    """One message. An assistant turn may hold text and calls side by side; a tool turn answers one call.
+
+    `loss` is None where the source says nothing: then assistant turns are trained on and others are not.
+    `requestor` names who called the tool that a tool turn answers (tau2 lets the user hold tools too).
+    """
+
+    role: Role
+    content: str | None = None
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    call_id: str | None = None
+    name: str | None = None
+    is_error: bool = False
+    loss: bool | None = None
+    requestor: Literal["assistant", "user"] = "assistant"
+
+
+class Origin(Record):
+    """Where a simulated trajectory came from: the job, its task number, and the seed's id."""
+
+    job: int
+    ord: int
+    seed: str | None = None
+
+
+class Trajectory(Record):
+    """An ordered list of turns with its policy (system text) and tool specs.
+
+    `id` is the SHA-256 of policy, tools, turns and origin. `domain` and `meta` (task ids, reward and the
+    like, as the source gave them) describe the trajectory and are not part of its identity.
+    """
+
+    domain: str = "generic"
+    policy: str | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    origin: Origin | None = None
+    meta: dict[str, Any] = {}
+
+    @cached_property
+    def id(self) -> str:
+        """64 hexadecimal digits; equal content gives equal ids on every machine."""
+        return content_hash(self.model_dump(exclude_defaults=True, exclude={"domain", "meta"}))
+
+    def calls(self) -> Iterator[tuple[int, int, ToolCall]]:
+        """Every call as `(turn index, position in the turn, call)`."""
+        for index, turn in enumerate(self.turns):
+            for position, call in enumerate(turn.tool_calls):
+                yield index, position, call
+
+    def with_turns(self, turns: tuple[Turn, ...]) -> "Trajectory":
+        """The same trajectory with other turns."""
+        return self.model_copy(update={"turns": turns})
+
+    def model_copy(self, *, update: Any = None, deep: bool = False) -> "Trajectory":
+        """A copy whose `id` is computed anew."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("id", None)
+        return copy
+
+
+class Measure(Record):
+    """The figures of a trajectory that lists show, filter and sort by."""
+
+    turns: int = 0
+    calls: int = 0
+    observations: int = 0
+    errors: int = 0
+    words: int = 0
+
+    @classmethod
+    def of(cls, trajectory: Trajectory) -> "Measure":
+        """Counts of turns, calls, observations, error observations and words of user and assistant text."""
+        tools = [turn for turn in trajectory.turns if turn.role == "tool"]
+        return cls(
+            turns=len(trajectory.turns),
+            calls=sum(len(turn.tool_calls) for turn in trajectory.turns),
+            observations=len(tools),
+            errors=sum(turn.is_error for turn in tools),
+            words=len(spoken_text(trajectory).split()),
+        )
+
+
+def spoken_text(trajectory: Trajectory) -> str:
+    """The text of user and assistant, one turn after the other: what full-text search covers."""
+    return "\n".join(turn.content for turn in trajectory.turns if turn.content and turn.role in ("user", "assistant"))

@@ -1,0 +1,186 @@
+"""Background work and what comes of it: jobs, attempts, exports, training runs."""
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from simia_tui.model.trajectory import Record
+
+NANO = 1_000_000_000
+"""Costs are kept as whole numbers of 1e-9 USD."""
+
+
+class JobStatus(StrEnum):
+    """`queued` waits for a worker; `paused` keeps its tasks and its `reason`."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+class SynthesizeSpec(Record):
+    """What a synthesize job was asked for; frozen when the job is made."""
+
+    kind: Literal["synthesize"] = "synthesize"
+    domain: str | None = None
+    endpoint: str = "demo"
+    base_url: str | None = None
+    model: str = "simia-demo"
+    key_env: str | None = None
+    concurrency: int = 16
+    budget_usd: float | None = None
+    max_tries: int = 4
+    max_tokens: int = 8000
+    temperature: float = 1.0
+    timeout_s: float = 600.0
+    random_seed: int = 0
+    demo: bool = True
+    defect_rate: float = 0.25
+
+
+class Job(Record):
+    """Background work with a budget. `done` and `failed` count tasks; `cost_nano` is in 1e-9 USD, None if unknown."""
+
+    id: int
+    kind: str
+    status: JobStatus
+    spec: SynthesizeSpec
+    target: int
+    done: int = 0
+    failed: int = 0
+    in_flight: int = 0
+    cost_nano: int | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    reason: str | None = None
+    created: float = 0.0
+    started: float | None = None
+    ended: float | None = None
+    heartbeat: float | None = None
+
+
+class Outcome(StrEnum):
+    """How one LLM request ended."""
+
+    OK = "ok"
+    UNPARSABLE = "unparsable"
+    RATE_LIMIT = "rate limit"
+    OVERLOAD = "overload"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    BAD_REPLY = "bad reply"
+    TRUNCATED = "truncated"
+    REFUSED = "refused"
+    EMPTY = "empty"
+    CONTENT_FILTER = "content filter"
+    BAD_REQUEST = "bad request"
+    BAD_KEY = "bad key"
+    QUOTA = "quota"
+    NO_MODEL = "no model"
+    LOST = "lost"
+    CANCELLED = "cancelled"
+
+
+class Usage(Record):
+    """Tokens of one request. `cached` is part of `prompt`, `reasoning` part of `completion`."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+    estimated: bool = False
+
+
+class Attempt(Record):
+    """One LLM request of a task. `raw` is the reply as received (or the start of what came instead)."""
+
+    job: int
+    ord: int
+    n: int
+    outcome: Outcome | None = None
+    status_code: int | None = None
+    model: str | None = None
+    response_id: str | None = None
+    prompt_sha: str | None = None
+    prompt_version: str | None = None
+    params: dict[str, Any] = {}
+    usage: Usage = Usage()
+    cost_nano: int | None = None
+    latency_ms: int | None = None
+    started: float | None = None
+    ended: float | None = None
+    message: str | None = None
+    raw: str | None = None
+
+
+class Export(Record):
+    """A frozen, hashed set of trajectories on disk. `sha256` covers the hashes of every file but the manifest."""
+
+    id: int
+    name: str
+    path: str
+    sha256: str
+    rows: int
+    demo: bool
+    created: float
+    manifest: dict[str, Any] = {}
+
+
+class RunStatus(StrEnum):
+    """`stopping` was asked to stop and is writing its checkpoint."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class TrainSpec(Record):
+    """What a training run was asked for. `model` None means: random weights of the profile's shape."""
+
+    method: Literal["sft"] = "sft"
+    profile: str = "tiny"
+    model: str | None = None
+    max_steps: int | None = None
+    epochs: float | None = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    max_length: int | None = None
+    lora_rank: int | None = None
+    random_seed: int = 0
+
+
+class Run(Record):
+    """One training run on one export. `path` is its folder: config, log, checkpoints, adapter."""
+
+    id: int
+    export: int
+    status: RunStatus
+    spec: TrainSpec
+    path: str
+    step: int = 0
+    max_steps: int | None = None
+    loss: float | None = None
+    pid: int | None = None
+    reason: str | None = None
+    created: float = 0.0
+    started: float | None = None
+    ended: float | None = None
+    heartbeat: float | None = None
+    result: dict[str, Any] = {}
+
+
+class Metric(Record):
+    """What the trainer logged at one step; `values` holds the rest (learning rate, grad norm, accuracy ...)."""
+
+    step: int
+    loss: float | None = None
+    values: dict[str, float] = {}
