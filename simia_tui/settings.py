@@ -1,0 +1,321 @@
+"""Settings of a workspace: `simia.toml`, then the environment, then options of the command line; the later wins.
+
+Keys are never settings. Only the *name* of the environment variable that holds one is kept (`key_env`), and a file that
+holds a key itself is refused, so that no key reaches a database, a log or an export by way of the settings.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+
+from simia_tui.errors import UsageError
+from simia_tui.model import Record
+
+if TYPE_CHECKING:
+    from pydantic_settings import BaseSettings
+
+FILE_NAME = "simia.toml"
+DEMO = "demo"
+"""The name that stands for the offline demo model wherever an endpoint is named."""
+
+_OPENAI = "https://api.openai.com/v1"
+_OPENAI_MODEL = "gpt-5-mini"
+_KEY_FIELD = re.compile(
+    r"(api[-_]?key|^key|[-_](key|token)|^token|secret|password|bearer|authorization)$", re.IGNORECASE
+)
+KEY_SHAPE = re.compile(
+    r"\b[Bb]earer\s+[^\s\"',;]{8,}|\b(?:sk|rk|pk)-[\w*.-]{8,}|\b(?:gsk_|hf_|xai-|AIza|ghp_)[\w*-]{16,}"
+)
+"""What a secret looks like in the wild, also half masked by a vendor (`sk-ab****yz`)."""
+
+_KEY_QUERY = re.compile(r"[?&][\w-]*(key|token|secret)=", re.IGNORECASE)
+
+DEFAULT_TOML = """\
+# Settings of this workspace. Everything may be left out: without an endpoint the offline demo model is used.
+# Keys never stand in this file. `key_env` names the environment variable that holds the key.
+
+# An endpoint that speaks OpenAI chat completions. Add as many as you like, each under its own name.
+# [endpoint.openai]
+# base_url = "https://api.openai.com/v1"
+# model = "gpt-5-mini"
+# key_env = "OPENAI_API_KEY"
+# price = { input = 0.25, cached = 0.025, output = 2.0 }   # USD per 1,000,000 tokens; overrules our table
+
+# [endpoint.local]
+# base_url = "http://127.0.0.1:8000/v1"                    # vLLM, Ollama and the like; no key needed
+# model = "Qwen/Qwen3-8B"
+
+[roles]
+# simulator = "openai"     # which endpoint writes episodes; "demo" for the offline demo model
+
+[reviewer]
+# name = "ada"             # who decides; the login name if left out
+
+[ui]
+# theme = "textual-dark"   # any theme of Textual
+# animations = true
+# refresh_hz = 4.0         # how often the screens look for news in the database, per second
+"""
+
+
+def login_name() -> str:
+    """The name of the person at the keyboard, or "reviewer" where the system knows none (a bare container)."""
+    import getpass
+
+    try:
+        return getpass.getuser() or "reviewer"
+    except (OSError, KeyError, ImportError):
+        return "reviewer"
+
+
+class Price(Record):
+    """What tokens cost, in USD per 1,000,000. `cached` is for prompt tokens read from a cache; None: as `input`."""
+
+    input: float = Field(ge=0, allow_inf_nan=False)
+    output: float = Field(ge=0, allow_inf_nan=False)
+    cached: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
+class EndpointSettings(Record):
+    """One server that speaks OpenAI chat completions. `key_env` None: the server wants no key."""
+
+    name: str = Field(min_length=1)
+    base_url: str
+    model: str = Field(min_length=1)
+    key_env: str | None = None
+    price: Price | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_plain_url(cls, value: str) -> str:
+        parts = urlsplit(value.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be a URL like https://host/v1")
+        if parts.username or parts.password or _KEY_QUERY.search(value):
+            raise ValueError("must not hold a key or password; name an environment variable in key_env instead")
+        return value.strip()
+
+    @field_validator("key_env")
+    @classmethod
+    def _is_a_variable_name(cls, value: str | None) -> str | None:
+        # Capitals only: a key pasted here by mistake has small letters, and would otherwise pass as a name.
+        if value is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", value):
+            raise ValueError("must be the name of an environment variable in capitals, like OPENAI_API_KEY")
+        return value
+
+
+class RoleSettings(Record):
+    """Which endpoint plays which part. None: the only endpoint there is."""
+
+    simulator: str | None = None
+
+
+class ReviewerSettings(Record):
+    """Who decides; written on every decision."""
+
+    name: str = Field(default_factory=login_name, min_length=1)
+
+
+class UiSettings(Record):
+    """How the workbench looks. `theme` None: the app's own. `refresh_hz` is in looks at the database per second."""
+
+    theme: str | None = None
+    animations: bool = True
+    refresh_hz: float = Field(default=4.0, ge=0.5, le=20)
+
+
+class Settings(Record):
+    """All settings of a workspace, checked. Made by `Settings.load`."""
+
+    endpoint: dict[str, EndpointSettings] = {}
+    roles: RoleSettings = RoleSettings()
+    reviewer: ReviewerSettings = Field(default_factory=ReviewerSettings)
+    ui: UiSettings = UiSettings()
+
+    ENVIRONMENT: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "simia_simulator": ("roles", "simulator"),
+        "simia_reviewer": ("reviewer", "name"),
+        "simia_theme": ("ui", "theme"),
+    }
+    """Environment variables (in lower case) that overrule a key of the file."""
+
+    _openai: EndpointSettings | None = PrivateAttr(default=None)
+    _openai_problem: str | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_endpoints(cls, data: Any) -> Any:
+        tables = data.get("endpoint") if isinstance(data, dict) else None
+        if not isinstance(tables, dict):
+            return data
+        named = {key: {"name": key, **table} if isinstance(table, dict) else table for key, table in tables.items()}
+        return {**data, "endpoint": named}
+
+    @classmethod
+    def load(cls, root: Path, overrides: Mapping[str, Any] | None = None) -> Self:
+        """Read the settings of the workspace at `root`; a missing `simia.toml` means defaults.
+
+        `overrides` are options of the command line, by section: `{"roles": {"simulator": "openai"}}`.
+
+        Raises:
+            UsageError: for bad TOML, an unknown key, a value of the wrong type, or a key (secret) in the file.
+        """
+        path = root / FILE_NAME
+        data = _read(path)
+        settings = cls._checked(data, str(path))
+        environment = _environment()
+        for variable, (section, key) in cls.ENVIRONMENT.items():
+            if value := getattr(environment, variable):
+                data = _merged(data, {section: {key: value}})
+                settings = cls._checked(data, f"the environment variable {variable.upper()}")
+        if overrides:
+            settings = cls._checked(_merged(data, overrides), "the command line")
+        settings._take_openai(environment)
+        return settings
+
+    @classmethod
+    def _checked(cls, data: dict[str, Any], source: str) -> Self:
+        try:
+            settings = cls.model_validate(data)
+        except ValidationError as error:
+            raise UsageError(f"{source}: {_first_problem(error)}.") from None
+        for name, endpoint in settings.endpoint.items():
+            if endpoint.name != name:
+                raise UsageError(f"{source}: endpoint.{name}.name is not a setting; rename the table instead.")
+        if DEMO in settings.endpoint:
+            raise UsageError(f"{source}: endpoint.{DEMO} is taken by the offline demo model; use another name.")
+        role = settings.roles.simulator
+        if role is not None and role != DEMO and role not in settings.endpoint:
+            known = ", ".join([DEMO, *settings.endpoint])
+            raise UsageError(f"{source}: roles.simulator names no endpoint that is set up; choose one of {known}.")
+        return settings
+
+    def _take_openai(self, environment: Any) -> None:
+        has_key = bool(os.environ.get("OPENAI_API_KEY", "").strip())
+        if not has_key and not environment.openai_base_url:
+            return
+        model = environment.simia_model or environment.openai_model
+        if model is None and environment.openai_base_url:
+            self._openai_problem = "OPENAI_BASE_URL is set but no model is: set SIMIA_MODEL to one that it serves."
+            return
+        try:
+            self._openai = EndpointSettings(
+                name="environment",
+                base_url=environment.openai_base_url or _OPENAI,
+                model=model or _OPENAI_MODEL,
+                key_env="OPENAI_API_KEY" if has_key else None,
+            )
+        except ValidationError as error:
+            self._openai_problem = f"The environment variable OPENAI_BASE_URL: {_first_problem(error)}."
+
+    def simulator(self) -> EndpointSettings | None:
+        """The endpoint that writes episodes, or None for the offline demo model.
+
+        The one named by `roles.simulator`, else the only one in the file, else the one that OPENAI_BASE_URL,
+        OPENAI_API_KEY and SIMIA_MODEL (or OPENAI_MODEL) describe, else None.
+
+        Raises:
+            UsageError: when the file has several endpoints and no role, or the environment describes half an endpoint.
+        """
+        if self.roles.simulator is not None:
+            return self.endpoint.get(self.roles.simulator)
+        if len(self.endpoint) == 1:
+            return next(iter(self.endpoint.values()))
+        if self.endpoint:
+            names = ", ".join(self.endpoint)
+            raise UsageError(
+                f"{FILE_NAME} has several endpoints ({names}): set `simulator` under [roles] to one of them."
+            )
+        if self._openai_problem:
+            raise UsageError(self._openai_problem)
+        return self._openai
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or 'unknown reason'}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8 text; save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r"\(at .*\)", str(error))
+        raise UsageError(f"{path} is not valid TOML {where.group() if where else ''}".rstrip() + ".") from None
+    except RecursionError:
+        raise UsageError(f"{path} is nested too deeply to be read.") from None
+    for key in _keys_in(data):
+        raise UsageError(
+            f"{path}: {key} holds a key; put the key into an environment variable and write its name as key_env."
+        )
+    return data
+
+
+def _keys_in(value: Any, where: str = "") -> Iterator[str]:
+    """The dotted names of the entries of `value` that look like a secret."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            # A name that is itself a key must not be repeated in the message.
+            shown = "an entry" if KEY_SHAPE.search(name) else f"{where}.{name}" if where else name
+            if shown == "an entry" or (not isinstance(inner, dict) and _KEY_FIELD.search(name)):
+                yield shown
+            else:
+                yield from _keys_in(inner, shown)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _keys_in(inner, where)
+    elif isinstance(value, str) and KEY_SHAPE.search(value):
+        yield where
+
+
+def _merged(data: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """`data` overlaid with `other`, table by table."""
+    result = dict(data)
+    for key, value in other.items():
+        below = result.get(key)
+        result[key] = _merged(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+    return result
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The first complaint of pydantic as `key: what`, without the value (it may be a secret)."""
+    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    key = ".".join(str(part) for part in problem["loc"]) or "the file"
+    if problem["type"] == "extra_forbidden":
+        return f"{key} is not a setting; remove it or correct its spelling"
+    if problem["type"] == "missing":
+        return f"{key} is missing"
+    text = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{key} {text[:1].lower()}{text[1:]}"
+
+
+@cache
+def _environment_class() -> "type[BaseSettings]":
+    # pydantic-settings takes tens of milliseconds to import, which `simia --help` need not pay.
+    from pydantic_settings import BaseSettings, SettingsConfigDict
+
+    class Environment(BaseSettings):
+        """The variables that are read; empty ones count as not set. OPENAI_API_KEY is looked for, never kept."""
+
+        model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
+
+        simia_simulator: str | None = None
+        simia_reviewer: str | None = None
+        simia_theme: str | None = None
+        simia_model: str | None = None
+        openai_model: str | None = None
+        openai_base_url: str | None = None
+
+    return Environment
+
+
+def _environment() -> "BaseSettings":
+    return _environment_class()()
