@@ -1,0 +1,50 @@
+"""Fixtures that every room's tests share."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from simia_tui.store import Workspace
+
+settings.register_profile(
+    "simia", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("simia")
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the keys, settings or colours of the person who runs it."""
+    for name in [*os.environ]:
+        if name.startswith(("OPENAI_", "SIMIA_", "AZURE_")) or name in ("NO_COLOR", "COLORTERM"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SIMIA_REVIEWER", "tester")
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real trajectories that lies beside a development checkout."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
+    if "SIMIA_REAL_DATA" in os.environ:
+        folder = Path(os.environ["SIMIA_REAL_DATA"])
+    if not folder.is_dir():
+        pytest.skip("the real trajectories are not on this machine (set SIMIA_REAL_DATA to their folder)")
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A fresh, empty workspace."""
+    return Workspace.create(tmp_path / "work")
+
+
+@pytest.fixture
+def db(workspace: Workspace) -> Iterator[sqlite3.Connection]:
+    """A connection to the fresh workspace."""
+    connection = workspace.connect()
+    yield connection
+    connection.close()
