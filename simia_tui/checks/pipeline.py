@@ -1,0 +1,32 @@
+"""Runs the rules over a trajectory, in their order."""
+
+from simia_tui.checks import calls, state, text, turns
+from simia_tui.checks.context import Context, Hints
+from simia_tui.checks.rule import Rule
+from simia_tui.model import Finding, Severity, ToolSpec, Trajectory
+
+RULES: dict[str, Rule] = {rule.id: rule for rule in (*text.RULES, *calls.RULES, *turns.RULES, *state.RULES)}
+"""Every rule by id, in running order: repairs come before the rules that judge what they repair."""
+
+FAILED = "rule.failed"
+"""The finding of a rule that could not finish; it is no rule of its own and means a fault of this program."""
+
+
+def run(
+    trajectory: Trajectory, tools: tuple[ToolSpec, ...] | None = None, hints: Hints | None = None
+) -> tuple[Trajectory, list[Finding]]:
+    """The repaired trajectory and all findings, in the order of the rules.
+
+    Pure and idempotent: a second run over the result changes nothing and reports no repair. `tools` None
+    means the trajectory's own specs; `hints` are what the domain knows of its tools. Never raises.
+    """
+    context = Context(trajectory.tools if tools is None else tools, hints or Hints())
+    findings: list[Finding] = []
+    for rule in RULES.values():
+        try:
+            trajectory, found = rule.run(trajectory, context)
+        except Exception as fault:  # noqa: BLE001 - one rule must not hide what the others see; the finding tells
+            message = f"The rule {rule.id} could not finish ({type(fault).__name__}); please report this trajectory."
+            found = [Finding(rule=FAILED, severity=Severity.ERROR, message=message)]
+        findings.extend(found)
+    return trajectory, findings

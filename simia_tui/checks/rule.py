@@ -1,0 +1,70 @@
+"""What a rule is: one small named judgement, with its reason, that looks at a trajectory and may repair it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from simia_tui.checks.context import Context
+from simia_tui.model import Finding, Severity, Trajectory
+
+
+class Note(NamedTuple):
+    """What a rule has to say of one place; the rule stamps its own id and severity on it.
+
+    `severity` overrides that of the rule where a case matters less. `before` marks a repair and holds the
+    text that was replaced.
+    """
+
+    message: str
+    turn: int | None = None
+    call: int | None = None
+    severity: Severity | None = None
+    before: str | None = None
+
+
+Outcome = tuple[Trajectory, list[Note]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A named rule. `why` is one sentence that the screens show; `repairs` says whether it may change the data."""
+
+    id: str
+    severity: Severity
+    why: str
+    repairs: bool
+    apply: Callable[[Trajectory, Context], Outcome]
+
+    def run(self, trajectory: Trajectory, context: Context) -> tuple[Trajectory, list[Finding]]:
+        """The trajectory after this rule, and what the rule found."""
+        result, notes = self.apply(trajectory, context)
+        return result, [self._finding(note) for note in notes]
+
+    def _finding(self, note: Note) -> Finding:
+        return Finding(
+            rule=self.id,
+            severity=note.severity or self.severity,
+            message=note.message,
+            turn=note.turn,
+            call=note.call,
+            repaired=note.before is not None,
+            before=note.before,
+        )
+
+
+def check(id: str, severity: Severity, why: str) -> Callable[[Callable[[Trajectory, Context], Iterable[Note]]], Rule]:
+    """Makes a rule of a function that only looks."""
+
+    def wrap(look: Callable[[Trajectory, Context], Iterable[Note]]) -> Rule:
+        return Rule(id, severity, why, False, lambda trajectory, context: (trajectory, list(look(trajectory, context))))
+
+    return wrap
+
+
+def repair(id: str, severity: Severity, why: str) -> Callable[[Callable[[Trajectory, Context], Outcome]], Rule]:
+    """Makes a rule of a function that returns the repaired trajectory and a note for each place it changed."""
+
+    def wrap(apply: Callable[[Trajectory, Context], Outcome]) -> Rule:
+        return Rule(id, severity, why, True, apply)
+
+    return wrap
