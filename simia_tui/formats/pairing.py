@@ -1,0 +1,124 @@
+"""Turns from what a source says of them: unique call ids, and tool turns linked to the calls they answer.
+
+Ids are no ground to stand on: tau-bench repeats them inside one trajectory, ShareGPT has none. So a result is
+linked to the open calls before it, by id where that decides, else by the tool's name, else in order.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from simia_tui.formats.base import json_text, strict_json
+from simia_tui.model import Role, ToolCall, Turn
+
+
+@dataclass(slots=True)
+class DraftCall:
+    """A call as the source gives it; `call_id` may be missing or used twice."""
+
+    name: str
+    arguments: dict[str, Any] | None = None
+    raw: str | None = None
+    call_id: str | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """A turn as the source gives it; of a tool turn, `call_id` is what the source says it answers."""
+
+    role: Role
+    content: str | None = None
+    reasoning: str | None = None
+    calls: list[DraftCall] = field(default_factory=list)
+    call_id: str | None = None
+    name: str | None = None
+    is_error: bool = False
+    loss: bool | None = None
+    requestor: Literal["assistant", "user"] = "assistant"
+
+
+@dataclass(slots=True)
+class _Open:
+    source_id: str | None
+    call_id: str
+    name: str
+
+
+def read_arguments(value: Any) -> tuple[dict[str, Any] | None, str | None]:
+    """Arguments as `(object, None)`, or `(None, their text)` where they are not an object as they stand.
+
+    A string is parsed strictly; nothing is repaired here. Missing arguments are the empty text.
+    """
+    if isinstance(value, dict):
+        return value, None
+    if not isinstance(value, str):
+        return None, json_text(value)
+    try:
+        parsed = strict_json(value)
+    except ValueError:
+        return None, value
+    return (parsed, None) if isinstance(parsed, dict) else (None, value)
+
+
+def link(drafts: list[Draft]) -> tuple[Turn, ...]:
+    """Turns with call ids unique in the trajectory and tool turns linked to their calls.
+
+    The first use of an id keeps it, later ones become `id#2`, `id#3`; missing ids become `call_1`, `call_2`.
+    A tool turn takes the id, and where it has none the name, of the call it answers. One that answers no open
+    call stays, with the id it came with. Linking what was linked changes nothing.
+    """
+    explicit = {call.call_id for draft in drafts for call in draft.calls if call.call_id}
+    taken = explicit | {draft.call_id for draft in drafts if draft.call_id}
+    used: set[str] = set()
+    waiting: list[_Open] = []
+    turns = []
+    for draft in drafts:
+        if draft.role == "tool":
+            _answer(draft, waiting)
+        calls = []
+        for call in draft.calls:
+            call_id = _unique(call.call_id, used, taken)
+            used.add(call_id)
+            waiting.append(_Open(call.call_id, call_id, call.name))
+            calls.append(ToolCall(name=call.name, arguments=call.arguments, call_id=call_id, raw=call.raw))
+        turns.append(_turn(draft, tuple(calls)))
+    return tuple(turns)
+
+
+def _unique(source_id: str | None, used: set[str], taken: set[str]) -> str:
+    if source_id and source_id not in used:
+        return source_id
+    stem, number = (f"{source_id}#", 2) if source_id else ("call_", 1)
+    while (call_id := f"{stem}{number}") in used or call_id in taken:
+        number += 1
+    return call_id
+
+
+def _answer(draft: Draft, waiting: list[_Open]) -> None:
+    """Gives a tool draft the id and name of the open call it answers, and closes that call."""
+    if draft.call_id:
+        candidates = [call for call in waiting if call.source_id == draft.call_id]
+        if not candidates:
+            return
+    else:
+        candidates = waiting
+    if not candidates:
+        return
+    named = [call for call in candidates if draft.name and call.name == draft.name]
+    chosen = (named or candidates)[0]
+    waiting.remove(chosen)
+    draft.call_id = chosen.call_id
+    draft.name = draft.name or chosen.name or None
+
+
+def _turn(draft: Draft, calls: tuple[ToolCall, ...]) -> Turn:
+    return Turn(
+        role=draft.role,
+        content=draft.content,
+        reasoning=draft.reasoning,
+        tool_calls=calls,
+        call_id=draft.call_id or None,
+        name=draft.name,
+        is_error=draft.is_error,
+        loss=draft.loss,
+        requestor=draft.requestor,
+    )
