@@ -1,0 +1,24 @@
+"""The one client for OpenAI-compatible endpoints: requests, fault classes, prices. The SDK is imported when used."""
+
+from simia_tui.llm.client import Client, Message, Reply, parameters
+from simia_tui.llm.faults import RETRY_RULES, RetryRule, retry_rule
+from simia_tui.llm.prices import PRICES_AS_OF, cost_nano, price_of
+from simia_tui.llm.redact import redact
+from simia_tui.settings import EndpointSettings as Endpoint
+from simia_tui.settings import Price
+
+__all__ = [
+    "PRICES_AS_OF",
+    "RETRY_RULES",
+    "Client",
+    "Endpoint",
+    "Message",
+    "Price",
+    "Reply",
+    "RetryRule",
+    "cost_nano",
+    "parameters",
+    "price_of",
+    "redact",
+    "retry_rule",
+]
