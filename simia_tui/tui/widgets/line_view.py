@@ -11,7 +11,7 @@ from textual.widget import Widget
 Part = tuple[str, str]
 """A piece of text and the name of its ink; the empty name is the widget's own style."""
 
-INKS = ("muted", "strong", "primary", "error", "warning", "success", "accent", "cursor", "header", "match")
+INKS = ("muted", "strong", "primary", "error", "warning", "success", "accent", "cursor", "header", "match", "key")
 
 INK_CSS = """
     & > .ink--muted { color: $text-muted; }
@@ -22,6 +22,7 @@ INK_CSS = """
     & > .ink--success { color: $text-success; }
     & > .ink--accent { color: $text-accent; }
     & > .ink--header { color: $text-muted; text-style: bold; }
+    & > .ink--key { color: $text-primary; }
     & > .ink--match { text-style: bold underline reverse; }
     & > .ink--cursor {
         color: $block-cursor-blurred-foreground;

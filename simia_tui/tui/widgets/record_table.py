@@ -22,9 +22,6 @@ PAGE = 128
 """Rows fetched at once: a screen touches at most two pages, and 128 rows by id take half a millisecond."""
 PAGES = 16
 """Pages kept; scrolling back and forth over 2,000 rows fetches nothing."""
-GUTTER = 2
-"""Cells before the first column: the sign of the cursor and the sign of a mark."""
-
 R = TypeVar("R")
 
 
@@ -140,6 +137,7 @@ class RecordTable(LineView, Generic[R], inherit_bindings=False):
         self.marks: set[int] = set()
         self.ids: array[int] = array("q")
         self.cursor = 0
+        self._gutter = 4 if markable else 2
         self._fetch = pages
         self._key = key
         self._pages: LRUCache[Hashable, dict[int, R]] = LRUCache(PAGES)
@@ -210,13 +208,13 @@ class RecordTable(LineView, Generic[R], inherit_bindings=False):
         return self.line([(f"  {self.empty}" if y == 2 and not self.ids else "", "muted")])
 
     def _column_widths(self) -> list[int]:
-        room = self.scrollable_content_region.width - GUTTER
+        room = self.scrollable_content_region.width - self._gutter
         if self._widths[0] != room:
             self._widths = (room, column_widths(self.columns, room))
         return self._widths[1]
 
     def _header(self) -> Strip:
-        parts: list[Part] = [(" " * GUTTER, "header")]
+        parts: list[Part] = [(" " * self._gutter, "header")]
         for column, width in zip(self.columns, self._column_widths(), strict=True):
             if width:
                 parts.append((fit(column.title, width, column.right) + " ", "header"))
@@ -226,7 +224,9 @@ class RecordTable(LineView, Generic[R], inherit_bindings=False):
         current = index == self.cursor
         over: Style | None = self.get_component_rich_style("ink--cursor") if current else None
         marked = self.ids[index] in self.marks
-        parts: list[Part] = [("›" if current else " ", ""), ("●" if marked else " ", "accent")]
+        parts: list[Part] = [("› " if current else "  ", "")]
+        if self.markable:
+            parts.append(("● " if marked else "  ", "accent"))
         row = self._row(index)
         if row is None:
             return self.line([*parts, ("no longer in the workspace", "muted")], over)

@@ -124,7 +124,7 @@ async def test_marks_toggle_and_count() -> None:
         await pilot.press("m", "m", "k", "m")
         assert app.table.marks == {1}
         assert app.table.count_text == "3 of 5, 1 marked"
-        assert app.lines()[1].startswith(" ●")
+        assert app.lines()[1].startswith("  ● ")
 
 
 async def test_without_marks_the_key_is_free() -> None:

@@ -82,7 +82,11 @@ def test_wrap_breaks_after_spaces_and_inside_long_words() -> None:
     assert wrap("a\n\nb", 10) == ["a", "", "b"]
 
 
-@pytest.mark.parametrize("text", ["x" * 1_000_000, "word " * 200_000, "界" * 500_000, "e\u0301" * 500_000])
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 1_000_000, "word " * 200_000, "界" * 500_000, "e\u0301" * 500_000],
+    ids=["word", "prose", "wide", "accents"],
+)
 def test_wrap_takes_a_megabyte_in_one_line(text: str) -> None:
     lines = wrap(text, 76)
     assert len(lines) < 15_000 and "".join(lines) == text
