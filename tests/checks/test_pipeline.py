@@ -1,0 +1,309 @@
+"""Every rule: an input that is clean for it, one that is broken, what it finds, and what it repairs."""
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from simia_tui import checks
+from simia_tui.model import Finding, Severity, ToolCall, ToolSpec, Trajectory, Turn
+
+BOOK = ToolSpec(
+    name="book_seat",
+    parameters={
+        "type": "object",
+        "properties": {
+            "seat": {"type": "string", "enum": ["window", "aisle"]},
+            "count": {"type": "integer"},
+            "guests": {"type": "array", "items": {"type": "object", "properties": {"age": {"type": "integer"}}}},
+        },
+        "required": ["seat"],
+    },
+)
+GET = ToolSpec(
+    name="get_seat",
+    parameters={"type": "object", "properties": {"seat_id": {"type": "string"}}, "additionalProperties": False},
+)
+PING = ToolSpec(name="ping", parameters={"type": "object", "properties": {}})
+ODD = ToolSpec(name="odd", parameters={"type": "dict"})
+TOOLS = (BOOK, GET, PING, ODD)
+
+
+def user(text: str = "Hello.") -> Turn:
+    return Turn(role="user", content=text)
+
+
+def says(text: str | None = "Done.", *calls: ToolCall, reasoning: str | None = None) -> Turn:
+    return Turn(role="assistant", content=text, tool_calls=calls, reasoning=reasoning)
+
+
+def seen(text: str = "ok", error: bool = False, call_id: str | None = None) -> Turn:
+    return Turn(role="tool", content=text, is_error=error, call_id=call_id)
+
+
+def call(name: str = "book_seat", raw: str | None = None, **arguments: Any) -> ToolCall:
+    return ToolCall(name=name, arguments=None if raw is not None else arguments, raw=raw)
+
+
+def visit(*middle: Turn, tools: tuple[ToolSpec, ...] = TOOLS) -> Trajectory:
+    return Trajectory(turns=(user(), *middle, says()), tools=tools)
+
+
+def with_call(made: ToolCall, tools: tuple[ToolSpec, ...] = TOOLS) -> Trajectory:
+    return visit(says(None, made), seen(), tools=tools)
+
+
+def reads(*steps: tuple[str, dict[str, Any], str, bool]) -> Trajectory:
+    turns = [
+        turn
+        for name, arguments, text, error in steps
+        for turn in (says(None, ToolCall(name=name, arguments=arguments)), seen(text, error))
+    ]
+    return visit(*turns, tools=())
+
+
+class Row(NamedTuple):
+    rule: str
+    clean: Trajectory
+    broken: Trajectory
+    turn: int | None
+    severity: Severity
+    says: str
+    repaired: Any = None
+
+
+INFO, WARNING, ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
+GOOD = call(seat="window", count=1)
+SEAT = {"seat_id": "s1"}
+FREE, TAKEN = '{"seat_id": "s1", "state": "free"}', '{"seat_id": "s1", "state": "taken"}'
+
+ROWS = [
+    Row(
+        "text.think-moved",
+        visit(says("Well.", reasoning="why"), user()),
+        visit(says("A <think>né</think>b", reasoning="why"), user()),
+        1,
+        WARNING,
+        "<think>",
+        says("A b", reasoning="why\n\nné"),
+    ),
+    Row(
+        "text.think-tag",
+        visit(says("Write `<think>` first."), user()),
+        visit(says("why</think> Yes."), user()),
+        1,
+        ERROR,
+        "</think>",
+    ),
+    Row(
+        "text.tool-markup",
+        visit(says("Ask HUMAN: no."), user()),
+        visit(says("<tool_call>{}"), user()),
+        1,
+        ERROR,
+        "<tool_call>",
+    ),
+    Row(
+        "text.simulator-leak",
+        visit(says("a <request> b"), user()),
+        visit(says("So\n</exemplar>\n"), user()),
+        1,
+        ERROR,
+        "</exemplar>",
+    ),
+    Row(
+        "call.double-encoded",
+        with_call(GOOD),
+        with_call(call(raw='"{\\"seat\\": \\"aisle\\"}"')),
+        1,
+        WARNING,
+        "inside a string",
+        {"seat": "aisle"},
+    ),
+    Row(
+        "call.arguments-repaired",
+        with_call(GOOD),
+        with_call(call(raw="Sure: {'seat': 'aisle',}")),
+        1,
+        WARNING,
+        "not valid JSON",
+        {"seat": "aisle"},
+    ),
+    Row(
+        "call.arguments-wrapped",
+        with_call(GOOD),
+        with_call(call(parameters={"seat": "aisle"})),
+        1,
+        WARNING,
+        '"parameters"',
+        {"seat": "aisle"},
+    ),
+    Row(
+        "call.arguments-blank", with_call(call("ping")), with_call(call("ping", raw=" ")), 1, WARNING, "needs none", {}
+    ),
+    Row(
+        "call.integer-normalised",
+        with_call(call(seat="window", guests=[{"age": 3}])),
+        with_call(call(seat="window", guests=[{"age": 3.0}])),
+        1,
+        INFO,
+        "integers",
+        {"seat": "window", "guests": [{"age": 3}]},
+    ),
+    Row("call.arguments-unparsable", with_call(GOOD), with_call(call(raw='{"seat": "ai')), 1, ERROR, "cannot be read"),
+    Row("call.no-schema", visit(tools=()), with_call(GOOD, tools=()), 1, INFO, "declares no tools"),
+    Row("call.unknown-tool", with_call(GOOD), with_call(call("book_seats")), 1, ERROR, '"book_seat" is'),
+    Row("call.bad-schema", with_call(GOOD), with_call(call("odd")), 1, WARNING, '"odd"'),
+    Row("call.missing-argument", with_call(GOOD), with_call(call(count=1)), 1, ERROR, 'argument "seat" is missing'),
+    Row("call.unknown-argument", with_call(GOOD), with_call(call(seat="aisle", x=1)), 1, ERROR, 'no argument "x"'),
+    Row("call.bad-value", with_call(GOOD), with_call(call(seat="roof")), 1, ERROR, 'one of "window", "aisle"'),
+    Row("turn.none", visit(), Trajectory(turns=(user(),)), None, ERROR, "no assistant"),
+    Row(
+        "turn.starts-without-user", visit(), Trajectory(turns=(says(), user())), 0, WARNING, "begins with the assistant"
+    ),
+    Row("turn.order", visit(), visit(says()), 2, WARNING, "The assistant follows the assistant"),
+    Row("turn.empty", visit(), visit(says("  "), user()), 1, WARNING, "is empty"),
+    Row("turn.ends-open", visit(), visit().with_turns((user(), says(), user())), 2, INFO, "ends with the user"),
+    Row("call.unanswered", with_call(GOOD), visit(says(None, GOOD), user()), 1, ERROR, "no observation"),
+    Row("observation.orphan", with_call(GOOD), visit(seen()), 1, ERROR, "answers no call"),
+    Row(
+        "state.read-changed",
+        reads(("get_seat", SEAT, FREE, False), ("take_seat", {}, "ok", False), ("get_seat", SEAT, TAKEN, False)),
+        reads(("get_seat", SEAT, FREE, False), ("get_seat", SEAT, TAKEN, False)),
+        4,
+        WARNING,
+        "turn 2",
+    ),
+    Row(
+        "observation.unlike-error",
+        reads(("take_seat", SEAT, "ok", False), ("take_seat", SEAT, "taken", True)),
+        reads(("take_seat", SEAT, "busy", True), ("take_seat", SEAT, "ok", False)),
+        2,
+        WARNING,
+        "works in turn 4",
+    ),
+    Row(
+        "observation.denies-known",
+        reads(("list_seats", {}, f"[{FREE}]", False), ("get_seat", {"seat_id": "s2"}, "not found", True)),
+        reads(("get_seats", SEAT, FREE, False), ("get_seat", SEAT, "seat not found", True)),
+        4,
+        WARNING,
+        "which turn 2 shows",
+    ),
+]
+
+
+def of(rule: str, findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.rule == rule]
+
+
+def test_the_table_has_a_row_for_every_rule() -> None:
+    assert [row.rule for row in ROWS] == list(checks.RULES)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.rule)
+def test_clean_input_gives_no_finding(row: Row) -> None:
+    result, findings = checks.run(row.clean)
+    assert of(row.rule, findings) == []
+    assert result == row.clean
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.rule)
+def test_broken_input_is_found(row: Row) -> None:
+    result, findings = checks.run(row.broken)
+    (finding,) = of(row.rule, findings)
+    assert (finding.turn, finding.severity) == (row.turn, row.severity)
+    assert row.says in finding.message
+    assert finding.repaired == (row.repaired is not None) == checks.RULES[row.rule].repairs
+    if row.repaired is None:
+        assert result == row.broken
+    elif isinstance(row.repaired, Turn):
+        assert result.turns[1] == row.repaired
+        assert finding.before == row.broken.turns[1].content
+    else:
+        repaired = result.turns[1].tool_calls[0]
+        assert repr(repaired.arguments) == repr(row.repaired)
+        assert repaired.raw is not None
+        assert checks.run(result) == (result, [])
+
+
+def test_every_rule_gives_its_reason_in_one_sentence() -> None:
+    for rule in checks.RULES.values():
+        assert rule.why.endswith(".") and rule.why.count(". ") == 0
+
+
+def test_a_boolean_is_no_integer() -> None:
+    _, findings = checks.run(with_call(call(seat="aisle", count=True)))
+    assert [finding.rule for finding in findings] == ["call.bad-value"]
+    assert 'argument "count" is a boolean where an integer is asked for' in findings[0].message
+
+
+def test_an_argument_unknown_to_an_inferred_schema_is_a_warning() -> None:
+    inferred = BOOK.model_copy(update={"extra": {"inferred": True}})
+    _, findings = checks.run(with_call(call(seat="aisle", x=1), tools=(inferred,)))
+    assert [(finding.rule, finding.severity) for finding in findings] == [("call.unknown-argument", WARNING)]
+
+
+def test_a_schema_is_never_fetched() -> None:
+    outside = ToolSpec(name="book_seat", parameters={"$ref": "file:///etc/hostname"})
+    _, findings = checks.run(with_call(GOOD, tools=(outside,)))
+    assert [finding.rule for finding in findings] == ["call.bad-schema"]
+
+
+def test_given_tools_take_the_place_of_the_trajectory_s_own() -> None:
+    trajectory = with_call(GOOD)
+    assert of("call.unknown-tool", checks.run(trajectory, tools=(GET,))[1])
+    assert of("call.no-schema", checks.run(trajectory, tools=())[1])
+
+
+def test_hints_say_which_tools_write() -> None:
+    steps = [("peek", SEAT, FREE, False), ("peek", SEAT, TAKEN, False)]
+    rule = "state.read-changed"
+    assert not of(rule, checks.run(reads(*steps))[1])
+    assert of(rule, checks.run(reads(*steps), hints=checks.Hints.of({"checks": {"reads": ["peek"]}}))[1])
+
+
+def test_a_field_that_changes_between_two_tools_is_found() -> None:
+    trajectory = reads(
+        ("list_seats", {}, '[{"seat_id": "s1", "row": 3, "price": 9.5}]', False), ("get_seat", SEAT, TAKEN, False)
+    )
+    assert not of("state.read-changed", checks.run(trajectory)[1])
+    trajectory = reads(
+        ("list_seats", {}, '[{"seat_id": "s1", "row": 3, "price": 9.5}]', False),
+        ("get_seat", SEAT, '{"seat_id": "s1", "price": 8}', False),
+    )
+    (finding,) = of("state.read-changed", checks.run(trajectory)[1])
+    assert finding.message == '"price" of seat_id s1 is 9.5 in turn 2 and 8 here, with no write between.'
+
+
+def test_a_read_beside_a_write_is_not_compared() -> None:
+    turns = (
+        says(None, call("get_seat", **SEAT)),
+        seen(FREE),
+        says(None, call("get_seat", **SEAT), call("take_seat", **SEAT)),
+        seen(TAKEN),
+        seen("ok"),
+    )
+    assert not of("state.read-changed", checks.run(visit(*turns, tools=()))[1])
+
+
+def test_parallel_calls_pair_by_id_in_any_order() -> None:
+    first, second = (GOOD.model_copy(update={"call_id": key}) for key in ("a", "b"))
+    swapped = visit(says(None, first, second), seen(call_id="b"), seen(call_id="a"))
+    assert checks.run(swapped)[1] == []
+    strange = visit(says(None, first), seen(call_id="z"))
+    assert [f.rule for f in checks.run(strange)[1]] == ["call.unanswered", "observation.orphan"]
+
+
+def test_a_simulated_user_may_hold_tools_of_its_own() -> None:
+    turns = (
+        Turn(role="user", tool_calls=(call("toggle_phone"),)),
+        Turn(role="tool", content="on", requestor="user"),
+        user("It is on now."),
+    )
+    trajectory = Trajectory(turns=(*turns, says()), tools=TOOLS)
+    assert checks.run(trajectory)[1] == []
+
+
+def test_a_call_at_the_very_end_is_only_a_warning() -> None:
+    trajectory = Trajectory(turns=(user(), says(None, GOOD)), tools=TOOLS)
+    assert [(f.rule, f.severity) for f in checks.run(trajectory)[1]] == [("call.unanswered", WARNING)]
