@@ -1,0 +1,214 @@
+"""The queue that a reviewer works through: which trajectories, where, and what was decided."""
+
+import sqlite3
+from array import array
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from simia_tui.model import Fault, Finding, Kind, Status, Trajectory
+from simia_tui.store import Query, Row, data_version, decisions, trajectories
+from simia_tui.store.decisions import Undone, Verb
+
+AHEAD = 128
+"""Items looked at by row when the next waiting one is sought; beyond them one query over the index is cheaper."""
+
+
+class ReviewState:
+    """A snapshot of ids in the order of a query, a place in it, and the acts that can be done there.
+
+    The snapshot does not change by itself: what is decided keeps its line until `take` brings a new snapshot, so that
+    nothing moves under the cursor. Every act is on disk when its method returns. A state belongs to one thread, that
+    of `db`; only `ids_of` may run in another, with that thread's own connection.
+    """
+
+    def __init__(self, db: sqlite3.Connection, reviewer: str, kind: Kind, query: Query | None = None) -> None:
+        self.db = db
+        self.reviewer = reviewer
+        self.kind = kind
+        self.query = query or Query(kind=kind)
+        self.ids: array[int] = array("q")
+        self.pk: int | None = None
+        self.last_fault: Fault | None = None
+        self._loaded: tuple[int, Trajectory, list[Finding]] | None = None
+        self._row: Row | None = None
+        self._version = data_version(db)
+        self._listeners: list[Callable[[], None]] = []
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` after every change of this state; the result ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @staticmethod
+    def ids_of(db: sqlite3.Connection, query: Query) -> "array[int]":
+        """The snapshot of `query`; run it in a worker, as it reads up to every id there is."""
+        return trajectories.ids(db, query)
+
+    def parse(self, line: str) -> Query:
+        """The query that `line` means for this kind of trajectory.
+
+        Raises:
+            UsageError: a field of the line has a value that it does not know.
+        """
+        return Query.parse(self.kind, line)
+
+    def take(self, query: Query, ids: "array[int]") -> None:
+        """Show `ids` as the answer to `query`. The place stays on its trajectory, or near it where that is gone."""
+        place = self.place or 0
+        self.query, self.ids = query, ids
+        if self.pk is None or self.pk not in ids:
+            self.pk = ids[min(place, len(ids) - 1)] if ids else None
+        self.forget()
+        self._tell()
+
+    def refresh(self) -> None:
+        """`take` the present answer to the present query. For tests and small workspaces; screens use a worker."""
+        self.take(self.query, self.ids_of(self.db, self.query))
+
+    @property
+    def place(self) -> int | None:
+        """Position of the current trajectory in `ids`, from 0."""
+        if self.pk is not None:
+            with suppress(ValueError):
+                return self.ids.index(self.pk)
+        return None
+
+    @property
+    def row(self) -> Row | None:
+        """The listing line of the current trajectory."""
+        if self._row is None and self.pk is not None:
+            self._row = next(iter(trajectories.rows(self.db, [self.pk])), None)
+        return self._row
+
+    @property
+    def trajectory(self) -> Trajectory | None:
+        """The current trajectory as it counts now, read when it is first asked for."""
+        loaded = self._load()
+        return loaded[1] if loaded else None
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the rules found in the current trajectory."""
+        loaded = self._load()
+        return loaded[2] if loaded else []
+
+    @property
+    def counts(self) -> dict[Status, int]:
+        """How many of this kind have each status, in the whole workspace."""
+        found = trajectories.counts(self.db)
+        return {status: found.get((self.kind, status), 0) for status in Status}
+
+    def rows(self, pks: Sequence[int]) -> list[Row]:
+        """Listing lines, as a `RecordTable` asks for them."""
+        return trajectories.rows(self.db, pks)
+
+    def changed_elsewhere(self) -> bool:
+        """Whether another process or thread wrote to the workspace since this was last asked."""
+        version = data_version(self.db)
+        changed, self._version = version != self._version, version
+        return changed
+
+    def forget(self) -> None:
+        """Read the current trajectory anew when it is next asked for."""
+        self._loaded = self._row = None
+
+    def go_to(self, pk: int | None) -> None:
+        """Make `pk` the current trajectory."""
+        if pk != self.pk:
+            self.pk = pk
+            self.forget()
+            self._tell()
+
+    def step(self, places: int) -> None:
+        """Go `places` lines on (or back), without a decision, and stop at the ends."""
+        if self.ids:
+            self.go_to(self.ids[max(0, min((self.place or 0) + places, len(self.ids) - 1))])
+
+    def advance(self) -> bool:
+        """Go to the next trajectory that waits for a decision, starting over at the end; False where none does.
+
+        What waits has the status that the query asks for, or is pending where it asks for none.
+        """
+        here = self.place
+        if here is None:
+            return False
+        wanted = self.query.status or Status.PENDING
+        near = self.ids[here + 1 : here + 1 + AHEAD]
+        found = next((row.pk for row in self.rows(near) if row.status == wanted), None)
+        if found is None:
+            waiting = set(trajectories.ids(self.db, self.query.but(status=wanted)))
+            ahead = (pk for part in (self.ids[here + 1 :], self.ids[:here]) for pk in part if pk in waiting)
+            found = next(ahead, None)
+        if found is not None:
+            self.go_to(found)
+        return found is not None
+
+    def skip(self) -> None:
+        """Put the current trajectory at the end of the queue, undecided, and go to the next."""
+        here = self.place
+        if here is None or self.pk is None or here == len(self.ids) - 1:
+            return
+        following = self.ids[here + 1]
+        ids = self.ids[:here] + self.ids[here + 1 :]
+        ids.append(self.pk)
+        self.ids = ids
+        self.go_to(following)
+
+    def decide(
+        self, action: Verb, fault: Fault | None = None, note: str | None = None, pks: Sequence[int] | None = None
+    ) -> int | None:
+        """Decide on the current trajectory and advance, or on all of `pks` as one act and stay.
+
+        Returns the batch, which one undo takes back; None where there was nothing to decide on.
+        """
+        chosen = list(pks) if pks is not None else [self.pk] if self.pk is not None else []
+        if not chosen:
+            return None
+        batch = decisions.decide(self.db, chosen, action, self.reviewer, fault, note)
+        if action == "reject" and fault is not None:
+            self.last_fault = fault
+        self._row = None
+        if pks is not None or not self.advance():
+            self._tell()
+        return batch
+
+    def edit(self, body: Trajectory, findings: Sequence[Finding], note: str | None = None) -> None:
+        """Make `body` the revision of the current trajectory that counts."""
+        if self.pk is not None:
+            decisions.edit(self.db, self.pk, body, findings, self.reviewer, note)
+            self.forget()
+            self._tell()
+
+    def undo(self) -> Undone | None:
+        """Take back the reviewer's latest act and show what it was about; None where there is none left."""
+        return self._replayed(decisions.undo(self.db, self.reviewer))
+
+    def redo(self) -> Undone | None:
+        """Bring back what was undone last and show it; None where there is nothing."""
+        return self._replayed(decisions.redo(self.db, self.reviewer))
+
+    def _replayed(self, undone: Undone | None) -> Undone | None:
+        if undone is None:
+            return None
+        self.forget()
+        first = next(iter(self.rows(undone.pks[:1])), None)
+        if first is not None and first.kind == self.kind:
+            if first.pk not in self.ids:
+                ids = self.ids[:]
+                ids.insert(self.place or 0, first.pk)
+                self.ids = ids
+            self.pk = first.pk
+        self._tell()
+        return undone
+
+    def _load(self) -> tuple[int, Trajectory, list[Finding]] | None:
+        if self.pk is None:
+            return None
+        if self._loaded is None or self._loaded[0] != self.pk:
+            body = trajectories.get(self.db, self.pk)
+            self._loaded = (self.pk, body, trajectories.findings(self.db, self.pk))
+        return self._loaded
+
+    def _tell(self) -> None:
+        for listener in list(self._listeners):
+            listener()
