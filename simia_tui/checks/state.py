@@ -53,10 +53,13 @@ class Exchange(NamedTuple):
 
     @property
     def key(self) -> str | None:
-        """Equal for equal calls; None where the arguments are unknown or the answer may change by itself."""
+        """Equal for equal calls; None where the arguments are unknown, no JSON, or the answer may change by itself."""
         if self.call.arguments is None or _moves(self.call.name):
             return None
-        return canonical_json([self.call.name, self.call.arguments])
+        try:
+            return canonical_json([self.call.name, self.call.arguments])
+        except (ValueError, TypeError, RecursionError):
+            return None
 
 
 def exchanges(trajectory: Trajectory, context: Context) -> list[Exchange]:
