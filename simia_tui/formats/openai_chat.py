@@ -14,10 +14,9 @@ _ROLES: dict[str, Role] = {
     "tool": "tool",
     "function": "tool",
 }
-_KNOWN = frozenset(
-    ("role", "content", "reasoning_content", "reasoning", "tool_calls", "function_call", "tool_call_id", "name")
-    + ("is_error", "error", "loss", "train", "weight", "requestor")
-)
+_MARKS = ("is_error", "error", "loss", "train", "weight", "requestor")
+_CALLS = ("tool_calls", "function_call", "tool_call_id", "name")
+_KNOWN = frozenset(("role", "content", "reasoning_content", "reasoning", *_CALLS, *_MARKS))
 _COLUMNS = frozenset(("messages", "tools", "functions"))
 
 
@@ -114,7 +113,7 @@ def read_content(value: Any, turn: int) -> str | None:
         text = part if isinstance(part, str) else part.get("text") if isinstance(part, dict) else None
         if not isinstance(text, str):
             kind = str(part.get("type"))[:40] if isinstance(part, dict) else type(part).__name__
-            raise RowError(f"Turn {turn} has a content part of the kind “{kind}”; only text parts can be read.")
+            raise RowError(f"Turn {turn} has a content part of the kind “{kind}” without a text field; only text can be read.")
         texts.append(text)
     return "\n".join(texts)
 

@@ -1,4 +1,4 @@
-"""ShareGPT as LLaMA-Factory takes it: `{conversations: [{from, value}], system, tools}`, calls as turns of their own."""
+"""ShareGPT as LLaMA-Factory takes it: `{conversations: [{from, value}], system, tools}`, a call being a turn."""
 
 import re
 from typing import Any
@@ -31,7 +31,7 @@ ROLES: dict[str, Role] = {
 
 COLUMNS = frozenset(("conversations", "system", "tools"))
 _KNOWN = frozenset(("from", "value", "loss", "train", "weight"))
-_THINK = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
+_THINK = re.compile(r"\s*<think>\n?(.*?)\n?</think>(?:\n\n|\s*)", re.DOTALL)
 
 
 class ShareGPT(Format):
@@ -117,14 +117,14 @@ def _draft(message: dict[str, Any], turn: int) -> Draft:
     value = message.get("value")
     if isinstance(value, dict | list):
         return Draft(role=role, calls=read_calls(json_text(value)), loss=loss)
-    text = read_value(message, turn) or ""
-    think = _THINK.match(text)
-    return Draft(
-        role=role,
-        reasoning=think[1].strip() if think else None,
-        calls=read_calls(text[think.end() :] if think else text),
-        loss=loss,
-    )
+    reasoning, text = take_thought(read_value(message, turn))
+    return Draft(role=role, reasoning=reasoning, calls=read_calls(text or ""), loss=loss)
+
+
+def take_thought(text: str | None) -> tuple[str | None, str | None]:
+    """A leading `<think>` block and the text after it; an unclosed block is plain text."""
+    think = _THINK.match(text) if text else None
+    return (think[1], (text or "")[think.end() :]) if think else (None, text)
 
 
 def read_calls(text: str) -> list[DraftCall]:

@@ -20,6 +20,9 @@ from simia_tui.formats.base import MAX_DEPTH, RAW_CHARS, too_deep
 CHUNK = 1 << 16
 """Bytes of one read. While a record is incomplete the reads double, so that a long one is not parsed n times."""
 
+_HEAD = 4_096
+"""Bytes that are looked at before anything is parsed."""
+
 _TOKEN = 16
 """No JSON token but a string is longer than this; an error nearer to the end of the buffer may be a cut token."""
 
@@ -83,7 +86,7 @@ def _check(path: Path) -> None:
             raise UsageError(f"{path} {what}.")
     if b"\x00" in head:
         raise UsageError(f"{path} is a binary file, not JSON.")
-    if not head.removeprefix(codecs.BOM_UTF8).strip():
+    if len(head) < _HEAD and not head.removeprefix(codecs.BOM_UTF8).strip():
         raise UsageError(f"{path} is empty.")
 
 
@@ -118,7 +121,7 @@ def _lines(file: IO[bytes]) -> Iterator[Item]:
         try:
             line = file.readline()
         except _DAMAGED:
-            yield Item(number, None, "The compressed file is damaged here; the rest cannot be read.", "")
+            yield Item(number, None, "The file is damaged here; the rest cannot be read.", "")
             return
         if not line:
             return
@@ -251,7 +254,8 @@ class _Buffer:
         self._at = 0
         self._before = 0
         self._ended = False
-        self._more()
+        while not self._text and not self._ended:
+            self._more()
         if self._text.startswith("\ufeff"):
             self._at = 1
 
@@ -307,7 +311,7 @@ class _Buffer:
         try:
             data = self._file.read(max(self._chunk, len(rest)))
         except _DAMAGED:
-            data, self.fault = b"", "the compressed file is damaged"
+            data, self.fault = b"", "the file is damaged"
         self._ended = not data
         try:
             new = self._decoder.decode(data, final=self._ended and not self.fault)
