@@ -25,7 +25,10 @@ class JobStatus(StrEnum):
 
 
 class SynthesizeSpec(Record):
-    """What a synthesize job was asked for; frozen when the job is made."""
+    """What a synthesize job was asked for; frozen when the job is made.
+
+    `price` is in USD per 1,000,000 tokens (`input`, `cached`, `output`), None where it is not known.
+    """
 
     kind: Literal["synthesize"] = "synthesize"
     domain: str | None = None
@@ -34,6 +37,7 @@ class SynthesizeSpec(Record):
     model: str = "simia-demo"
     key_env: str | None = None
     concurrency: int = 16
+    price: dict[str, float] | None = None
     budget_usd: float | None = None
     max_tries: int = 4
     max_tokens: int = 8000
@@ -141,6 +145,10 @@ class RunStatus(StrEnum):
     STOPPED = "stopped"
     DONE = "done"
     FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        return self in (RunStatus.STOPPED, RunStatus.DONE, RunStatus.FAILED)
 
 
 class TrainSpec(Record):

@@ -206,6 +206,12 @@ def claim(db: sqlite3.Connection, pk: int, limit: int, now: float) -> list[Task]
     return tasks
 
 
+def seeds_of(db: sqlite3.Connection, pk: int) -> list[int]:
+    """The distinct seeds of a job's tasks."""
+    found = db.execute("SELECT DISTINCT seed FROM tasks WHERE job = ? ORDER BY seed", (pk,)).fetchall()
+    return [seed for (seed,) in found]
+
+
 def next_due(db: sqlite3.Connection, pk: int) -> float | None:
     """When the next waiting task of a job is due; None when none waits."""
     found = db.execute("SELECT min(next_at) FROM tasks WHERE job = ? AND state = 'pending'", (pk,)).fetchone()

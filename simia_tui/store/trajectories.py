@@ -315,6 +315,12 @@ def find(db: sqlite3.Connection, name: str) -> int:
     return found[0][0]
 
 
+def known(db: sqlite3.Connection, shas: Sequence[str]) -> set[str]:
+    """Which of these ids are there already."""
+    marks = ",".join("?" * len(shas))
+    return {sha for (sha,) in db.execute(f"SELECT id FROM trajectories WHERE id IN ({marks})", list(shas)).fetchall()}
+
+
 def findings(db: sqlite3.Connection, pk: int, revision: int | None = None) -> list[Finding]:
     """What the rules found in the body that counts (or in `revision`)."""
     found = db.execute(

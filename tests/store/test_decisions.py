@@ -3,9 +3,9 @@
 import sqlite3
 from collections.abc import Sequence
 
-from samples import make_trajectory
 from hypothesis import given
 from hypothesis import strategies as st
+from samples import make_trajectory
 
 from simia_tui.model import Fault, Turn
 from simia_tui.store import New, Query, Workspace, decisions, trajectories

@@ -1,0 +1,70 @@
+"""What the commands share: the workspace option, tables, JSON."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from simia_tui.settings import Settings
+from simia_tui.store import Workspace
+from simia_tui.tui.text import visible
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def workspace_option(function: F) -> F:
+    """`--workspace DIR`, else the variable SIMIA_WORKSPACE, else the current folder."""
+    option = click.option(
+        "--workspace", default=".", envvar="SIMIA_WORKSPACE", show_default="this folder", help="The workspace's folder."
+    )
+    return option(function)
+
+
+def json_option(function: F) -> F:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")(function)
+
+
+def open_workspace(path: str) -> Workspace:
+    """The workspace at `path`; a usage error says how to make one."""
+    return Workspace.open(Path(path))
+
+
+def load_settings(workspace: Workspace) -> Settings:
+    """The settings of a workspace."""
+    return Settings.load(workspace.root)
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """An aligned table; numbers to the right, text from data made harmless."""
+    lines = [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(title), *(len(line[i]) for line in lines), 0) for i, title in enumerate(titles)]
+    right = [
+        all(line[i][:1].isdigit() or line[i] in ("", "-") for line in lines) and bool(lines) for i in range(len(titles))
+    ]
+    for line in [list(titles), *lines]:
+        cells = (
+            text.rjust(width) if to_right else text.ljust(width)
+            for text, width, to_right in zip(line, widths, right, strict=True)
+        )
+        click.echo("  ".join(cells).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return visible(str(value)).replace("\n", " ")
+
+
+def dollars(nano: int | None) -> str:
+    """A cost in 1e-9 USD as text; unknown is not zero."""
+    return "unknown" if nano is None else f"${nano / 1e9:.4f}"

@@ -1,0 +1,209 @@
+"""Commands for what comes out: export, train, runs."""
+
+import time
+from typing import Any, Literal
+
+import click
+
+from simia_tui.cli.common import json_option, open_workspace, print_json, print_table, workspace_option
+from simia_tui.cli.data import filters, make_query
+from simia_tui.errors import SimiaError
+from simia_tui.formats import Preflight
+from simia_tui.model import Export, Kind, Run, RunStatus, TrainSpec
+from simia_tui.services import exporting, training
+from simia_tui.store import Workspace, exports, runs
+
+
+@click.command("export")
+@click.argument("name")
+@filters
+@click.option("--kind", type=click.Choice(["episode", "seed", "both"]), default="episode", show_default=True)
+@click.option("--to", "targets", multiple=True, help="Other formats to look at in the preflight.")
+@click.option("--preflight-only", is_flag=True, help="Say what would be lost; write nothing.")
+@click.option("--accept-losses", is_flag=True, help="Export although the preflight found losses.")
+@json_option
+@workspace_option
+def export_command(
+    name: str,
+    kind: Literal["episode", "seed", "both"],
+    targets: tuple[str, ...],
+    preflight_only: bool,
+    accept_losses: bool,
+    as_json: bool,
+    workspace: str,
+    **options: Any,
+) -> None:
+    """Freeze the approved episodes (or what the filters choose) as training files with a manifest."""
+    opened = open_workspace(workspace)
+    db = opened.connect()
+    only: Kind | None = None if kind == "both" else kind
+    query = make_query(only, options)
+    if query.status is None:
+        query = query.but(status="approved")
+    previewed = exporting.preview(db, query, (*exporting.TARGETS, *targets))
+    if not as_json:
+        print_preflight(previewed.reports)
+    if preflight_only:
+        if as_json:
+            print_json({target: report.model_dump(mode="json") for target, report in previewed.reports.items()})
+        return
+    export = exporting.freeze(opened, db, name, previewed, accept_losses=accept_losses)
+    if as_json:
+        print_json({"export": export.name, "path": export.path, "rows": export.rows, "sha256": export.sha256})
+    else:
+        click.echo(f"export {export.id}: {export.rows} rows in {export.path}{' (demo)' if export.demo else ''}")
+
+
+def print_preflight(reports: dict[str, Preflight]) -> None:
+    """The preflight as a table, with reasons."""
+    print_table(
+        ("for", "rows", "dropped", "words", "words lost"),
+        ((target, r.rows, r.dropped, r.words, r.words_lost) for target, r in reports.items()),
+    )
+    for target, report in reports.items():
+        for issue in report.issues:
+            fix = f"; {issue.fix}" if issue.fix else ""
+            click.echo(
+                f"  {target}: {issue.severity}: {issue.reason} ({issue.count} rows, e.g. {issue.example[:8]}{fix})"
+            )
+
+
+@click.group("exports", help="List frozen exports.")
+def exports_command() -> None: ...
+
+
+@exports_command.command("list")
+@json_option
+@workspace_option
+def list_exports(as_json: bool, workspace: str) -> None:
+    """All exports, newest first."""
+    found = exports.exports(open_workspace(workspace).connect())
+    if as_json:
+        print_json([export.model_dump(mode="json") for export in found])
+        return
+    print_table(
+        ("export", "name", "rows", "sha256", "path"), ((e.id, e.name, e.rows, e.sha256[:12], e.path) for e in found)
+    )
+
+
+@click.group("train", help="Train on an export.")
+def train_command() -> None: ...
+
+
+@train_command.command("sft")
+@click.argument("export_name")
+@click.option("--profile", default="tiny", show_default=True, help="A preset.")
+@click.option("--model", help="The folder of a local Hugging Face model; without it the profile's random weights.")
+@click.option("--max-steps", type=int)
+@click.option("--epochs", type=float)
+@click.option("--learning-rate", type=float)
+@click.option("--batch-size", type=int)
+@click.option("--max-length", type=int, help="Tokens after which a row is cut.")
+@click.option("--lora-rank", type=int)
+@click.option("--seed", "random_seed", type=int, default=0, show_default=True)
+@click.option("--wait", is_flag=True, help="Wait until the run is over.")
+@json_option
+@workspace_option
+def train_sft(export_name: str, wait: bool, as_json: bool, workspace: str, **options: Any) -> None:
+    """LoRA SFT on an export, in a process of its own."""
+    opened = open_workspace(workspace)
+    db = opened.connect()
+    export = find_export(opened, export_name)
+    run = training.start_run(opened, db, export, TrainSpec(**options))
+    if not as_json:
+        click.echo(f"run {run.id}: {run.spec.profile} on {export.name}, in {run.path}")
+    if wait:
+        run = wait_for_run(opened, run.id, quiet=as_json)
+    if as_json:
+        print_json(run_json(run))
+    if wait and run.status is not RunStatus.DONE:
+        raise SimiaError(f"Run {run.id} is {run.status}: {run.reason or f'see {run.path}/train.log'}")
+
+
+def find_export(workspace: Workspace, name: str) -> Export:
+    """An export by number or name."""
+    return exports.export(workspace.connect(), int(name) if name.isdigit() else name)
+
+
+def wait_for_run(workspace: Workspace, pk: int, quiet: bool) -> Run:
+    """Waits until a run has ended; prints its steps as they come."""
+    db = workspace.connect()
+    seen = -1
+    while True:
+        training.reconcile(db)
+        run = runs.run(db, pk)
+        for metric in runs.metrics(db, pk, seen):
+            seen = metric.step
+            if not quiet and metric.loss is not None:
+                click.echo(f"  step {metric.step} of {run.max_steps or '?'}, loss {metric.loss:.4f}", err=True)
+        if run.status.ended:
+            return run
+        time.sleep(0.5)
+
+
+@click.group("runs", help="List, show, stop and resume training runs.")
+def runs_command() -> None: ...
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """A run as scripts read it."""
+    return run.model_dump(mode="json")
+
+
+@runs_command.command("list")
+@json_option
+@workspace_option
+def list_runs(as_json: bool, workspace: str) -> None:
+    """All runs, newest first."""
+    db = open_workspace(workspace).connect()
+    training.reconcile(db)
+    found = runs.runs(db)
+    if as_json:
+        print_json([run_json(run) for run in found])
+        return
+    print_table(
+        ("run", "status", "step", "of", "loss", "profile", "folder", "reason"),
+        ((r.id, r.status, r.step, r.max_steps, r.loss, r.spec.profile, r.path, r.reason or "") for r in found),
+    )
+
+
+@runs_command.command("show")
+@click.argument("run_id", type=int)
+@json_option
+@workspace_option
+def show_run(run_id: int, as_json: bool, workspace: str) -> None:
+    """One run with its metrics and the end of its log."""
+    opened = open_workspace(workspace)
+    db = opened.connect()
+    training.reconcile(db)
+    run = runs.run(db, run_id)
+    metrics = runs.metrics(db, run_id)
+    if as_json:
+        print_json({**run_json(run), "metrics": [metric.model_dump(mode="json") for metric in metrics]})
+        return
+    click.echo(f"run {run.id}: {run.status}, step {run.step} of {run.max_steps or '?'}, {run.path}")
+    if run.reason:
+        click.echo(f"  {run.reason}")
+    print_table(("figure", "value"), run.result.items())
+    print_table(("step", "loss"), ((metric.step, metric.loss) for metric in metrics[-10:]))
+    for line in training.log_tail(opened, run):
+        click.echo(f"  | {line}")
+
+
+@runs_command.command("stop")
+@click.argument("run_id", type=int)
+@workspace_option
+def stop_run(run_id: int, workspace: str) -> None:
+    """Write a checkpoint and stop."""
+    run = training.stop_run(open_workspace(workspace).connect(), run_id)
+    click.echo(f"run {run.id}: {run.status}")
+
+
+@runs_command.command("resume")
+@click.argument("run_id", type=int)
+@workspace_option
+def resume_run(run_id: int, workspace: str) -> None:
+    """Go on from the last checkpoint."""
+    opened = open_workspace(workspace)
+    run = training.resume_run(opened, opened.connect(), run_id)
+    click.echo(f"run {run.id}: {run.status}")

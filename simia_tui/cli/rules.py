@@ -1,0 +1,127 @@
+"""Commands for the rules: check a file, list the rules, measure them against the demo model's record."""
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from simia_tui import checks, domains, formats, resources
+from simia_tui.cli.common import json_option, open_workspace, print_json, print_table, workspace_option
+from simia_tui.errors import UsageError
+from simia_tui.evaluation import Share
+from simia_tui.model import Kind, verdict_of
+from simia_tui.store import trajectories
+
+
+@click.command("check")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Where the repaired trajectories go, OpenAI messages.")
+@click.option("--report", type=click.Path(path_type=Path), help="Where the findings go, as JSON; else standard output.")
+@click.option("--format", "format_name", default="auto", show_default=True)
+@click.option("--domain", default="generic", show_default=True)
+def check_command(path: Path, out: Path | None, report: Path | None, format_name: str, domain: str) -> None:
+    """Run the rules over a file, without a workspace."""
+    pack = domains.load(domain, [resources.prompts()])
+    hints = checks.Hints.of(pack.data)
+    if not path.exists():
+        raise UsageError(f"There is no file {path}; check the path.")
+    rows: list[dict[str, Any]] = []
+    with ExitStack() as stack:
+        sink = stack.enter_context(open(out, "w", encoding="utf-8")) if out else None
+        for row in formats.read(path, format_name, domain):
+            if row.trajectory is None:
+                rows.append({"row": row.number, "verdict": "unreadable", "reason": row.reason})
+                continue
+            checked, findings = checks.run(row.trajectory, row.trajectory.tools or pack.tools, hints)
+            listed = [finding.model_dump(mode="json", exclude_defaults=True) for finding in findings]
+            rows.append(
+                {"row": row.number, "id": row.trajectory.id, "verdict": verdict_of(findings), "findings": listed}
+            )
+            if sink:
+                sink.write(json.dumps(formats.write_openai(checked), ensure_ascii=False) + "\n")
+    if report:
+        report.write_text(json.dumps(rows, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        counts: dict[str, int] = {}
+        for entry in rows:
+            counts[str(entry["verdict"])] = counts.get(str(entry["verdict"]), 0) + 1
+        print_table(("verdict", "rows"), sorted(counts.items()))
+    else:
+        print_json(rows)
+
+
+@click.command("rules")
+@click.option("--kind", type=click.Choice(["seed", "episode"]), default="episode", show_default=True)
+@json_option
+@workspace_option
+def rules_command(kind: Kind, as_json: bool, workspace: str) -> None:
+    """The rules, and how many trajectories of this workspace each has a finding on."""
+    counts = trajectories.rule_counts(open_workspace(workspace).connect(), kind)
+    known: dict[str, Any] = {rule.id: rule for rule in checks.RULES.values()}
+    names = [*known, *(name for name in counts if name not in known)]
+    rows = [
+        {
+            "rule": name,
+            "severity": known[name].severity if name in known else None,
+            "repairs": known[name].repairs if name in known else None,
+            "found": counts.get(name, 0),
+            "why": known[name].why if name in known else "of the reply's shape",
+        }
+        for name in names
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(
+            ("rule", "severity", "repairs", f"{kind}s", "why"),
+            ((r["rule"], r["severity"], "yes" if r["repairs"] else "", r["found"], r["why"]) for r in rows),
+        )
+
+
+@click.group("eval", help="Measure what the program does against what is known to be true.")
+def eval_command() -> None: ...
+
+
+@eval_command.command("rules")
+@click.option("--job", type=int, help="Only the episodes of this job.")
+@json_option
+@workspace_option
+def eval_rules(job: int | None, as_json: bool, workspace: str) -> None:
+    """Precision and recall of the rules on the demo model's injected defects."""
+    from simia_tui.services.scoring import score_rules
+
+    opened = open_workspace(workspace)
+    scores = score_rules(opened, opened.connect(), job)
+    if as_json:
+        print_json(
+            {
+                "episodes": scores.cases,
+                "recall": {kind.kind: _share_json(kind.recall) for kind in scores.kinds},
+                "structural": _share_json(scores.structural),
+                "precision": {rule.rule: _share_json(rule.precision) for rule in scores.rules},
+            }
+        )
+        return
+    click.echo(f"{scores.cases} episodes of the demo model")
+    print_table(
+        ("injected defect", "n", "found", "recall", "95 % interval"),
+        [
+            *(_share_row(f"{kind.kind}{' *' if kind.structural else ''}", kind.recall) for kind in scores.kinds),
+            _share_row("all structural (*)", scores.structural),
+        ],
+    )
+    click.echo("")
+    print_table(
+        ("rule", "findings", "true", "precision", "95 % interval"),
+        (_share_row(rule.rule, rule.precision) for rule in scores.rules),
+    )
+
+
+def _share_row(name: str, share: Share) -> tuple[str, int, int, str, str]:
+    value = "-" if share.value is None else f"{share.value:.3f}"
+    return name, share.n, share.k, value, f"{share.low:.3f} to {share.high:.3f}"
+
+
+def _share_json(share: Share) -> dict[str, Any]:
+    return {"n": share.n, "k": share.k, "value": share.value, "low": share.low, "high": share.high}

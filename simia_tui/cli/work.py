@@ -1,0 +1,200 @@
+"""Commands for background work: synthesize, jobs, worker."""
+
+import time
+from typing import Any
+
+import click
+
+from simia_tui.cli.common import (
+    dollars,
+    json_option,
+    load_settings,
+    open_workspace,
+    print_json,
+    print_table,
+    workspace_option,
+)
+from simia_tui.errors import SimiaError
+from simia_tui.model import Job, JobStatus
+from simia_tui.services import processes, synthesis
+from simia_tui.store import Workspace, jobs
+
+
+@click.command("synthesize")
+@click.option("-n", "n", type=int, required=True, help="How many episodes.")
+@click.option("--domain", help="Only seeds of this domain.")
+@click.option("--model", help="Another model of the endpoint.")
+@click.option("--concurrency", type=int, default=16, show_default=True, help="Requests in flight at a time.")
+@click.option("--budget", type=float, help="Stop before this many USD are spent.")
+@click.option(
+    "--seed", "random_seed", type=int, default=0, show_default=True, help="The random seed, stored in the job."
+)
+@click.option("--demo", is_flag=True, help="Use the offline demo model even if an endpoint is set up.")
+@click.option(
+    "--defect-rate", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Of the demo model's replies."
+)
+@click.option("--wait", is_flag=True, help="Wait until the job is over.")
+@json_option
+@workspace_option
+def synthesize_command(
+    n: int,
+    domain: str | None,
+    model: str | None,
+    concurrency: int,
+    budget: float | None,
+    random_seed: int,
+    demo: bool,
+    defect_rate: float,
+    wait: bool,
+    as_json: bool,
+    workspace: str,
+) -> None:
+    """Have an LLM write new episodes from the approved seeds, in the background (Simia-SFT)."""
+    opened = open_workspace(workspace)
+    db = opened.connect()
+    settings = load_settings(opened)
+    if demo:
+        settings = settings.model_copy(update={"roles": settings.roles.model_copy(update={"simulator": "demo"})})
+    planned = synthesis.plan(
+        db,
+        settings,
+        n,
+        domain=domain,
+        model=model,
+        concurrency=concurrency,
+        budget_usd=budget,
+        random_seed=random_seed,
+        defect_rate=defect_rate,
+    )
+    job = synthesis.queue(opened, db, planned)
+    who = "the offline demo model" if planned.spec.demo else f"{planned.spec.model} at {planned.spec.endpoint}"
+    if not as_json:
+        click.echo(f"job {job.id}: {n} episodes from {planned.distinct} seeds, written by {who}")
+    if wait:
+        job = wait_for(opened, job.id, quiet=as_json)
+    if as_json:
+        print_json({"job": job.id, "status": job.status, "done": job.done, "failed": job.failed})
+    if wait and job.status is not JobStatus.DONE:
+        raise SimiaError(f"Job {job.id} is {job.status}: {job.reason or 'see its attempts'}")
+
+
+def wait_for(workspace: Workspace, pk: int, quiet: bool) -> Job:
+    """Waits until a job has ended or paused; a worker that died is started again."""
+    db = workspace.connect()
+    line = ""
+    while True:
+        job = jobs.job(db, pk)
+        text = f"  {job.done} of {job.target} done, {job.failed} failed"
+        if not quiet and text != line:
+            click.echo(text, err=True)
+            line = text
+        if job.status.ended or job.status is JobStatus.PAUSED:
+            return job
+        if processes.worker_pid(workspace) is None:
+            processes.start_worker(workspace)
+        time.sleep(0.5)
+
+
+@click.group("jobs", help="List, show, pause, resume, cancel and retry background jobs.")
+def jobs_command() -> None: ...
+
+
+@jobs_command.command("list")
+@json_option
+@workspace_option
+def list_jobs(as_json: bool, workspace: str) -> None:
+    """All jobs, newest first."""
+    opened = open_workspace(workspace)
+    found = jobs.jobs(opened.connect())
+    if as_json:
+        print_json([job_json(job) for job in found])
+        return
+    print_table(
+        ("job", "kind", "status", "done", "failed", "target", "cost", "model", "reason"),
+        (
+            (
+                *(job.id, job.kind, job.status, job.done, job.failed, job.target, dollars(job.cost_nano)),
+                *(job.spec.model + (" (demo)" if job.spec.demo else ""), job.reason or ""),
+            )
+            for job in found
+        ),
+    )
+
+
+def job_json(job: Job) -> dict[str, Any]:
+    """A job as scripts read it."""
+    return {
+        **job.model_dump(mode="json"),
+        "cost_usd": None if job.cost_nano is None else job.cost_nano / 1e9,
+        "domain": job.spec.domain,
+    }
+
+
+@jobs_command.command("show")
+@click.argument("job_id", type=int)
+@json_option
+@workspace_option
+def show_job(job_id: int, as_json: bool, workspace: str) -> None:
+    """One job: its figures, how its attempts ended, and the latest faults."""
+    db = open_workspace(workspace).connect()
+    job = jobs.job(db, job_id)
+    outcomes = jobs.outcome_counts(db, job_id)
+    faults = jobs.attempts(db, job_id, limit=20, only_faults=True)
+    if as_json:
+        shown = [attempt.model_dump(mode="json", exclude={"raw"}) for attempt in faults]
+        print_json({**job_json(job), "outcomes": outcomes, "faults": shown})
+        return
+    click.echo(f"job {job.id}: {job.kind}, {job.status}{', demo' if job.spec.demo else ''}")
+    click.echo(f"  {job.done} of {job.target} done, {job.failed} failed, {job.in_flight} in flight")
+    click.echo(f"  {job.tokens_in} tokens in, {job.tokens_out} out, cost {dollars(job.cost_nano)}")
+    click.echo(f"  {job.spec.model} at {job.spec.endpoint}, {job.spec.concurrency} at a time")
+    if job.reason:
+        click.echo(f"  {job.reason}")
+    print_table(("attempts that ended", "n"), outcomes.items())
+    if faults:
+        print_table(
+            ("task", "try", "outcome", "status", "message"),
+            ((a.ord, a.n, a.outcome, a.status_code, a.message or "") for a in faults),
+        )
+
+
+def _control(verb: str, help_text: str) -> click.Command:
+    @click.command(verb, help=help_text)
+    @click.argument("job_id", type=int)
+    @json_option
+    @workspace_option
+    def command(job_id: int, as_json: bool, workspace: str) -> None:
+        opened = open_workspace(workspace)
+        db = opened.connect()
+        if verb == "resume":
+            synthesis.resume(opened, db, job_id)
+        elif verb == "retry":
+            synthesis.retry(opened, db, job_id)
+        else:
+            jobs.set_desired(db, job_id, "paused" if verb == "pause" else "cancelled")
+        job = jobs.job(db, job_id)
+        if as_json:
+            print_json(job_json(job))
+        else:
+            click.echo(f"job {job_id}: {verb} asked for; it is {job.status}")
+
+    return command
+
+
+for _verb, _help in {
+    "pause": "Start nothing new; what is in flight is finished.",
+    "resume": "Go on with a paused job.",
+    "cancel": "End a job; what came so far is kept.",
+    "retry": "Give the failed tasks of a job another round.",
+}.items():
+    jobs_command.add_command(_control(_verb, _help))
+
+
+@click.command("worker")
+@click.option("--wait", is_flag=True, help="Stay and wait for jobs.")
+@workspace_option
+def worker_command(wait: bool, workspace: str) -> None:
+    """Do the queued jobs in this terminal (the workbench starts one by itself)."""
+    from simia_tui.jobs.worker import work
+
+    work(open_workspace(workspace), wait)

@@ -1,0 +1,1 @@
+"""The worker: the detached process that does the background jobs of one workspace."""

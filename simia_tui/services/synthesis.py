@@ -1,0 +1,119 @@
+"""Queueing a synthesize job: which seeds, which endpoint, at what price."""
+
+import random
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simia_tui.errors import UsageError
+from simia_tui.model import Job, SynthesizeSpec
+from simia_tui.services import processes
+from simia_tui.settings import Price, Settings
+from simia_tui.store import Query, Workspace, jobs, trajectories
+
+DEMO_PRICE = {"input": 0.0, "cached": 0.0, "output": 0.0}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job that is ready to be queued: its spec and one seed per task."""
+
+    spec: SynthesizeSpec
+    seeds: list[int]
+
+    @property
+    def distinct(self) -> int:
+        return len(set(self.seeds))
+
+
+def plan(
+    db: sqlite3.Connection,
+    settings: Settings,
+    n: int,
+    *,
+    domain: str | None = None,
+    model: str | None = None,
+    concurrency: int = 16,
+    budget_usd: float | None = None,
+    random_seed: int = 0,
+    defect_rate: float = 0.25,
+) -> Plan:
+    """A job of `n` tasks over the approved seeds (of `domain`), each used about equally often.
+
+    Raises:
+        UsageError: a number makes no sense, no seed is approved, or the settings describe no whole endpoint.
+    """
+    if n < 1:
+        raise UsageError("The number of episodes must be at least 1.")
+    if concurrency < 1:
+        raise UsageError("The concurrency must be at least 1.")
+    if budget_usd is not None and budget_usd <= 0:
+        raise UsageError("The budget must be more than 0 USD.")
+    seeds = trajectories.ids(db, Query(kind="seed", status="approved", domain=domain))
+    if not seeds:
+        where = f" of domain {domain}" if domain else ""
+        raise UsageError(f"No seed{where} is approved yet; approve some (`simia seeds approve`, or the key a) first.")
+    spec = SynthesizeSpec(
+        domain=domain,
+        concurrency=concurrency,
+        budget_usd=budget_usd,
+        random_seed=random_seed,
+        defect_rate=defect_rate,
+        price=DEMO_PRICE,
+    )
+    endpoint = settings.simulator()
+    if endpoint is not None:
+        spec = spec.model_copy(
+            update={
+                "demo": False,
+                "endpoint": endpoint.name,
+                "base_url": endpoint.base_url,
+                "model": model or endpoint.model,
+                "key_env": endpoint.key_env,
+                "price": _price(endpoint.price),
+            }
+        )
+    elif model is not None:
+        raise UsageError(f"No endpoint is set up, so {model} cannot be asked; add one to simia.toml or unset --model.")
+    return Plan(spec, draw(seeds, n, random_seed))
+
+
+def _price(price: Price | None) -> dict[str, float] | None:
+    return price.model_dump(exclude_none=True) if price else None
+
+
+def draw(seeds: Sequence[int], n: int, random_seed: int) -> list[int]:
+    """`n` seeds, evenly and reproducibly: rounds over all of them, each round in an order of its own."""
+    rng = random.Random(random_seed)
+    drawn: list[int] = []
+    while len(drawn) < n:
+        drawn += rng.sample(list(seeds), len(seeds))
+    return drawn[:n]
+
+
+def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan) -> Job:
+    """Queues the job and sees to it that a worker is there."""
+    job = jobs.create(db, planned.spec, planned.seeds)
+    processes.start_worker(workspace)
+    return jobs.job(db, job)
+
+
+def resume(workspace: Workspace, db: sqlite3.Connection, pk: int) -> Job:
+    """Lets a paused job go on."""
+    job = jobs.set_desired(db, pk, "running")
+    processes.start_worker(workspace)
+    return job
+
+
+def retry(workspace: Workspace, db: sqlite3.Connection, pk: int) -> int:
+    """Gives a job's failed tasks another round; returns how many."""
+    n = jobs.retry_failed(db, pk)
+    if n:
+        processes.start_worker(workspace)
+    return n
+
+
+def reattach(workspace: Workspace, db: sqlite3.Connection) -> None:
+    """After a crash or reboot: starts a worker if a job waits for one."""
+    if jobs.next_job(db) is not None and processes.worker_pid(workspace) is None:
+        processes.start_worker(workspace)

@@ -1,0 +1,107 @@
+"""Starting, stopping and resuming training runs; the trainer itself is a process of its own."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+from simia_tui.errors import SimiaError, UsageError
+from simia_tui.model import Export, Run, RunStatus, TrainSpec
+from simia_tui.services import processes
+from simia_tui.store import Workspace, runs
+
+STARTUP_PATIENCE_S = 120.0
+"""How long a queued run may stay without a living process before it counts as dead (importing torch takes a while)."""
+
+
+def missing() -> list[str]:
+    """The packages that training needs and this installation lacks."""
+    from simia_tui.training import check
+
+    return check.missing()
+
+
+def profiles() -> list[str]:
+    """The names of the presets."""
+    from simia_tui.training import profiles as presets
+
+    return presets.names()
+
+
+def start_run(workspace: Workspace, db: sqlite3.Connection, export: Export, spec: TrainSpec) -> Run:
+    """Records a run on a frozen export and starts its trainer, detached.
+
+    Raises:
+        SimiaError: the train extra is not installed.
+        UsageError: the profile or the model folder does not exist, or the export's files are gone.
+    """
+    if lacking := missing():
+        raise SimiaError(
+            f"Training needs packages that are not installed ({', '.join(lacking)}); "
+            "install them with: pip install 'simia-tui[train]'"
+        )
+    from simia_tui.training import profiles as presets
+
+    presets.settle(spec)
+    if spec.model is not None and not (Path(spec.model).expanduser() / "config.json").is_file():
+        raise UsageError(f"{spec.model} is no local Hugging Face model (no config.json there); give its folder.")
+    if not (workspace.root / export.path / "trl.jsonl").is_file():
+        raise UsageError(f"The files of export {export.name} are not in {export.path} any more; export again.")
+    name = f"{export.name}-{spec.profile}-{time.strftime('%Y%m%d-%H%M%S')}"
+    path, n = Path("exports") / "runs" / name, 1
+    while (workspace.root / path).exists():
+        n += 1
+        path = path.with_name(f"{name}-{n}")
+    (workspace.root / path).mkdir(parents=True)
+    run = runs.add(db, export.id, spec, str(path))
+    return _launch(workspace, db, run)
+
+
+def _launch(workspace: Workspace, db: sqlite3.Connection, pk: int) -> Run:
+    root = workspace.root.absolute()
+    log = root / runs.run(db, pk).path / "train.log"
+    processes.start(["-m", "simia_tui.training.sft", "--workspace", str(root), "--run", str(pk)], log)
+    return runs.run(db, pk)
+
+
+def stop_run(db: sqlite3.Connection, pk: int) -> Run:
+    """Asks a run to write a checkpoint and stop; one whose process is gone is marked so."""
+    runs.request_stop(db, pk)
+    reconcile(db)
+    return runs.run(db, pk)
+
+
+def resume_run(workspace: Workspace, db: sqlite3.Connection, pk: int) -> Run:
+    """Starts a run again from its last checkpoint.
+
+    Raises:
+        UsageError: the run is not there, is under way or is done.
+    """
+    reconcile(db)
+    run = runs.run(db, pk)
+    if run.status not in (RunStatus.STOPPED, RunStatus.FAILED):
+        raise UsageError(f"Run {pk} is {run.status}; only a stopped or failed run can be resumed.")
+    runs.queue(db, pk)
+    return _launch(workspace, db, pk)
+
+
+def reconcile(db: sqlite3.Connection) -> None:
+    """Marks runs whose process died without a word, so that no screen shows them as running for ever."""
+    for run in runs.runs(db):
+        if run.status.ended:
+            continue
+        if run.pid is None:
+            if time.time() - run.created > STARTUP_PATIENCE_S:
+                runs.finish(db, run.id, RunStatus.FAILED, "The trainer never came up; its log tells why.")
+        elif not processes.alive(run.pid) and not runs.run(db, run.id).status.ended:
+            runs.finish(db, run.id, RunStatus.FAILED, "The trainer was killed; resume it from its last checkpoint.")
+
+
+def log_tail(workspace: Workspace, run: Run, lines: int = 20) -> list[str]:
+    """The last lines of a run's log."""
+    try:
+        with open(workspace.root / run.path / "train.log", "rb") as log:
+            log.seek(0, 2)
+            log.seek(max(0, log.tell() - 16_384))
+            return log.read().decode("utf-8", "replace").splitlines()[-lines:]
+    except OSError:
+        return []

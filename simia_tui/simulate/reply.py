@@ -1,0 +1,156 @@
+"""Reads a simulator's reply into a trajectory, whatever shape it came in, and says what it had to put up with.
+
+Asked for is JSON Lines, one turn a line. Also understood: an array, an object with `turns`, pretty-printed objects,
+code fences, and lines whose JSON is broken. A piece that stays unreadable is kept as text in its place.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from simia_tui.checks import parse_arguments
+from simia_tui.formats.pairing import Draft, DraftCall, link, read_arguments
+from simia_tui.model import Finding, Origin, Role, Severity, ToolSpec, Trajectory
+
+_ROLES: dict[str, Role] = {
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "agent": "assistant",
+    "function_call": "assistant",
+    "tool": "tool",
+    "observation": "tool",
+    "function": "tool",
+    "system": "system",
+}
+_NEXT_OBJECT = re.compile(r"\n\s*(?=\{\s*[\"'](?:role|end|from)[\"'])")
+_ROLE = re.compile(r"[\"'](?:role|from)[\"']\s*:\s*[\"'](\w+)[\"']")
+_END = {"end": True}
+_FENCE = re.compile(r"^\s*```\w*\s*$", re.MULTILINE)
+
+
+class _Piece(NamedTuple):
+    """One turn of the reply: what it parsed to (None: unreadable), its text, whether it had to be repaired."""
+
+    value: dict[str, Any] | None
+    text: str
+    repaired: bool
+
+
+def parse(
+    text: str, seed: Trajectory, tools: tuple[ToolSpec, ...], origin: Origin
+) -> tuple[Trajectory | None, list[Finding]]:
+    """The trajectory in `text`, with the seed's policy and domain, or None when it holds no assistant turn."""
+    turns: list[Draft] = []
+    findings: list[Finding] = []
+    ended = False
+    for piece in _pieces(text):
+        if piece.value is not None and piece.value.get("end") is True and "role" not in piece.value:
+            ended = True
+            break
+        turn, problem = _turn(piece)
+        if problem is not None:
+            findings.append(problem.model_copy(update={"turn": len(turns)}))
+        turns.append(turn)
+    if not any(turn.role == "assistant" for turn in turns):
+        return None, findings
+    if not ended:
+        findings.append(
+            Finding(
+                rule="reply.no-end",
+                severity=Severity.WARNING,
+                message="The reply stops without its end line; it may be cut off.",
+                turn=len(turns) - 1,
+            )
+        )
+    trajectory = Trajectory(domain=seed.domain, policy=seed.policy, tools=tools, turns=link(turns), origin=origin)
+    return trajectory, findings
+
+
+def _pieces(text: str) -> Iterator[_Piece]:
+    decoder = json.JSONDecoder()
+    text = _FENCE.sub("", text)
+    position = 0
+    while (start := text.find("{", position)) != -1:
+        try:
+            value, position = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            following = _NEXT_OBJECT.search(text, start + 1)
+            position = following.end() if following else len(text)
+            yield _repair(text[start : following.start() if following else len(text)])
+            continue
+        inner = value.get("turns", value.get("messages")) if "role" not in value else None
+        if isinstance(inner, list):
+            yield from (_Piece(turn if isinstance(turn, dict) else None, json.dumps(turn), False) for turn in inner)
+            yield _Piece(_END, "", False)
+        else:
+            yield _Piece(value, text[start:position], False)
+
+
+def _repair(text: str) -> _Piece:
+    value, _ = parse_arguments(text)
+    readable = value is not None and ("role" in value or "from" in value or "end" in value)
+    return _Piece(value if readable else None, text.strip(), True)
+
+
+def _turn(piece: _Piece) -> tuple[Draft, Finding | None]:
+    """The turn of a piece and what is to be said of it."""
+    value = piece.value
+    role = _ROLES.get(str(value.get("role", value.get("from"))).lower()) if value is not None else None
+    if value is None or role is None:
+        named = _ROLE.search(piece.text)
+        guess = _ROLES.get(named.group(1).lower(), "assistant") if named else "assistant"
+        problem = Finding(
+            rule="reply.unreadable",
+            severity=Severity.ERROR,
+            message="This line of the reply could not be read as a turn; its text is kept as it came.",
+            before=piece.text,
+        )
+        return Draft(role=guess, content=_printable(piece.text)), problem
+    turn = Draft(
+        role=role,
+        content=_content(value),
+        calls=list(_calls(value)) if role == "assistant" else [],
+        is_error=role == "tool" and value.get("is_error") is True,
+        name=str(value["name"]) if role == "tool" and value.get("name") else None,
+    )
+    if not piece.repaired:
+        return turn, None
+    problem = Finding(
+        rule="reply.json-repaired",
+        severity=Severity.WARNING,
+        message="This line of the reply was broken JSON and was mended.",
+        repaired=True,
+        before=piece.text,
+    )
+    return turn, problem
+
+
+def _content(value: dict[str, Any]) -> str | None:
+    content = value.get("content", value.get("value"))
+    if content is None or isinstance(content, str):
+        return _printable(content) if content else content
+    return json.dumps(content, ensure_ascii=False)
+
+
+def _printable(text: str) -> str:
+    """Half of a surrogate pair is no text; a reply that holds one is cut in an emoji."""
+    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+
+
+def _calls(value: dict[str, Any]) -> Iterator[DraftCall]:
+    listed = value.get("tool_calls") or []
+    for item in listed if isinstance(listed, list) else [listed]:
+        call = item.get("function", item) if isinstance(item, dict) else {"arguments": item}
+        if not isinstance(call, dict):
+            call = {**item, "name": call}
+        arguments, raw = read_arguments(_text_safe(call.get("arguments", call.get("parameters", ""))))
+        yield DraftCall(name=str(call.get("name") or ""), arguments=arguments, raw=raw)
+
+
+def _text_safe(value: Any) -> Any:
+    """`value` without halves of surrogate pairs, which no file could hold."""
+    text = json.dumps(value, ensure_ascii=False)
+    return value if text.isascii() else json.loads(_printable(text))
