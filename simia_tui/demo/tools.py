@@ -107,7 +107,7 @@ READS = frozenset({"find_member", "find_member_by_name", "list_loans", "search_c
 def _validator(name: str) -> Any:
     import jsonschema_rs
 
-    return jsonschema_rs.validator_for(next(tool.parameters for tool in TOOLS if tool.name == name))
+    return jsonschema_rs.validator_for(next(tool.parameters or {} for tool in TOOLS if tool.name == name))
 
 
 def schema_errors(name: str, arguments: dict[str, Any]) -> list[str]:

@@ -196,7 +196,7 @@ DESK: dict[str, tuple[str, ...]] = {
     "renewal limit": (
         "I'm sorry, {titles} has already been renewed {used} of {allowed} times, so it can't be renewed again. "
         "It is due {dues}. Is there anything else?",
-        "{titles} has used its {allowed} renewals, and I cannot add another. Please return it by {dues}. Anything else?",
+        "{titles} has used its {allowed} renewals, and I cannot add one. Please return it by {dues}. Anything else?",
     ),
     "refused": (
         "I'm sorry, that did not go through: {reason} Is there anything else I can do?",
@@ -289,8 +289,8 @@ DESK: dict[str, tuple[str, ...]] = {
         "Done, reminders go to {email} from today. Is there anything else?",
     ),
     "no waiver": (
-        "I understand, but the desk cannot waive or lower a fine. {amount} is due. Would you like to pay a part or all of "
-        "it, and how?",
+        "I understand, but the desk cannot waive or lower a fine. {amount} is due. Would you like to pay a part or "
+        "all of it, and how?",
         "I'm sorry, fines cannot be removed here. I can only book a payment towards the {amount}. Shall I, and how?",
     ),
     "private": (
