@@ -3,6 +3,7 @@
 `read` and `detect` know a file by its content, never by its name. Each writer states what it loses.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -55,22 +56,23 @@ def names() -> list[str]:
 
 
 def detect(path: Path) -> str:
-    """The name of the file's format, from its first 32 records; rows of TRL are told as "openai".
+    """The format of most of the file's first 32 records, by name; rows of TRL are told as "openai".
 
     Raises:
         UsageError: when the file is missing, empty, not JSON, or of no known format.
     """
-    found: set[str] = set()
+    found: Counter[str] = Counter()
     last: Item | None = None
     objects = 0
     for item in islice(items(path), SAMPLE):
         last = item
         if isinstance(item.value, dict):
             objects += 1
-            found |= {name for name, reader in _FORMATS.items() if reader.detect(item.value)}
-    for name in _FORMATS:
-        if name in found:
-            return name
+            found.update(name for name, reader in _FORMATS.items() if reader.detect(item.value))
+    if found:
+        name = max(_FORMATS, key=found.__getitem__)
+        # One row with inline calls decides: that reader takes the plain rows of the family as well.
+        return HERMES.name if name == SHAREGPT.name and found[HERMES.name] else name
     if last is None:
         raise UsageError(f"{path} holds no rows.")
     if objects == 0 and last.reason:

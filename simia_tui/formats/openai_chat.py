@@ -113,7 +113,9 @@ def read_content(value: Any, turn: int) -> str | None:
         text = part if isinstance(part, str) else part.get("text") if isinstance(part, dict) else None
         if not isinstance(text, str):
             kind = str(part.get("type"))[:40] if isinstance(part, dict) else type(part).__name__
-            raise RowError(f"Turn {turn} has a content part of the kind “{kind}” without a text field; only text can be read.")
+            raise RowError(
+                f"Turn {turn} has a content part of the kind “{kind}” without a text field; only text can be read."
+            )
         texts.append(text)
     return "\n".join(texts)
 

@@ -159,7 +159,7 @@ def _end_of_result(value: str, start: int) -> int:
     end = start + len(_RESULT) - 1
     while (end := value.find(_RESULTED, end)) >= 0:
         after = end + len(_RESULTED)
-        if after == len(value) or value.startswith(("\n" + _RESULT, "\n\n"), after):
+        if value[after:].isspace() or after == len(value) or value.startswith(("\n" + _RESULT, "\n\n"), after):
             return end
         end += 1
     return -1

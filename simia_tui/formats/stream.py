@@ -154,6 +154,7 @@ def _values(buffer: "_Buffer", array: bool) -> Iterator[Item]:
     """The elements of an array, or values with nothing but white space between them."""
     number = 0
     if array:
+        buffer.peek()
         buffer.take()
     while True:
         following = buffer.peek()
@@ -269,7 +270,7 @@ class _Buffer:
             self._more()
 
     def take(self) -> None:
-        """Steps over the character that `peek` showed."""
+        """Steps over the character that `peek` has just shown."""
         self._at += 1
 
     def value(self, number: int) -> Item:

@@ -47,12 +47,14 @@ def values(path, **more):
     ascii_only=st.booleans(),
     bom=st.booleans(),
     packed=st.booleans(),
+    blank=st.sampled_from(["", "\n", " \t\r\n"]),
 )
 def test_an_array_is_read_the_same_whatever_the_size_of_the_reads(
-    tmp_path_factory, rows, chunk, indent, ascii_only, bom, packed
+    tmp_path_factory, rows, chunk, indent, ascii_only, bom, packed, blank
 ):
     path = tmp_path_factory.mktemp("array") / "rows"
-    data = json.dumps(rows, indent=indent, ensure_ascii=ascii_only).encode("utf-8-sig" if bom else "utf-8")
+    text = blank + json.dumps(rows, indent=indent, ensure_ascii=ascii_only) + blank
+    data = text.encode("utf-8-sig" if bom else "utf-8")
     path.write_bytes(gzip.compress(data) if packed else data)
     found = list(items(path, chunk=chunk))
     assert [item.reason for item in found] == [None] * len(rows)
