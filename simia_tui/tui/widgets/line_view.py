@@ -78,3 +78,18 @@ LineView {
     def jump(self, y: int) -> None:
         """Scroll at once so that line `y` is the first one shown (or as near to it as the end allows)."""
         self.scroll_to(y=y, animate=False, force=True)
+
+
+class LineWidget(Widget):
+    """Base of the small widgets that paint their own lines and take no focus: override `parts`."""
+
+    COMPONENT_CLASSES = {f"ink--{name}" for name in INKS}
+
+    DEFAULT_CSS = "LineWidget { height: auto; color: $foreground;" + INK_CSS + "}"
+
+    def parts(self, y: int) -> Sequence[Part]:
+        """The line `y` of the content."""
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        return paint(self, self.parts(y), self.content_size.width)

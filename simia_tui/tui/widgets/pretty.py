@@ -4,6 +4,9 @@ import json
 import re
 from typing import Any
 
+from rich.cells import cell_len
+
+from simia_tui.tui.text import visible
 from simia_tui.tui.widgets.line_view import Part
 
 DEPTH = 20
@@ -43,11 +46,11 @@ def _break(depth: int) -> str:
 
 
 def pretty_arguments(arguments: dict[str, Any], width: int) -> str:
-    """The arguments of a call: on one line where they fit into `width` characters, else set out over lines."""
-    text = json.dumps(arguments, ensure_ascii=False)
-    if len(text) <= width:
+    """The arguments of a call as visible text: on one line where they fit into `width` cells, else over several."""
+    text = visible(json.dumps(arguments, ensure_ascii=False))
+    if cell_len(text) <= width or not arguments:
         return text
-    return json.dumps(arguments, ensure_ascii=False, indent=2) if arguments else text
+    return visible(json.dumps(arguments, ensure_ascii=False, indent=2), lines=True)
 
 
 def json_parts(line: str) -> list[Part]:

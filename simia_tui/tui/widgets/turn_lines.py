@@ -217,8 +217,8 @@ def _call(out: _Writer, call: ToolCall) -> None:
         out.text(call.raw if call.raw is not None else "nothing", RESULT_LINES, indent=INDENT * 2)
         return
     room = out.view.width - sum(cell_len(text) for text, _ in lead) - 1
-    pretty = visible(pretty_arguments(call.arguments, room), lines=True)
-    if "\n" not in pretty and len(pretty) <= room:
+    pretty = pretty_arguments(call.arguments, room)
+    if cell_len(pretty) <= room and "\n" not in pretty:
         out.lines.append(Line((*lead, (" " + pretty, "")), json=True))
     elif out.view.spine and not out.opened:
         out.foldable = True
