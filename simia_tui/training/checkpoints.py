@@ -3,31 +3,41 @@
 import json
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 STATE = "trainer_state.json"
 """The file that the trainer writes last; a checkpoint in which it can be read is whole."""
 
 
-def newest(folder: Path) -> tuple[Path, int] | None:
-    """The newest whole checkpoint in `folder` and its step.
+class Checkpoint(NamedTuple):
+    """A whole checkpoint; `final` if no step of the run is left."""
+
+    folder: Path
+    step: int
+    final: bool
+
+
+def newest(folder: Path) -> Checkpoint | None:
+    """The newest whole checkpoint in `folder`.
 
     Newer ones that a kill left half written are deleted: the trainer would trip over them.
     """
-    found = sorted(folder.glob("checkpoint-*"), key=_step, reverse=True)
-    for checkpoint in found:
-        if _whole(checkpoint):
-            return checkpoint, _step(checkpoint)
-        shutil.rmtree(checkpoint)
+    for found in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
+        checkpoint = _read(found)
+        if checkpoint:
+            return checkpoint
+        shutil.rmtree(found)
     return None
 
 
-def _step(checkpoint: Path) -> int:
-    return int(checkpoint.name.removeprefix("checkpoint-"))
+def _step(folder: Path) -> int:
+    return int(folder.name.removeprefix("checkpoint-"))
 
 
-def _whole(checkpoint: Path) -> bool:
+def _read(folder: Path) -> Checkpoint | None:
     try:
-        state = json.loads((checkpoint / STATE).read_bytes())
+        state = json.loads((folder / STATE).read_bytes())
     except (OSError, ValueError):
-        return False
-    return bool(state.get("global_step") == _step(checkpoint))
+        return None
+    step = _step(folder)
+    return Checkpoint(folder, step, step >= state["max_steps"]) if state["global_step"] == step else None

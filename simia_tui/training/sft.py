@@ -32,22 +32,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", type=int, required=True)
     options = parser.parse_args(argv)
     try:
-        record = RunRecord(Workspace.open(options.workspace), options.run)
-        with _only_one(record.folder):
-            return carry_out(record)
+        return carry_out(RunRecord(Workspace.open(options.workspace), options.run))
     except SimiaError as error:
         print(error, file=sys.stderr)
         return error.exit_code
 
 
 def carry_out(record: RunRecord) -> int:
-    """Trains, and ends the run's row as done, stopped or failed; returns the exit code."""
+    """Trains, and ends the run's row as done, stopped or failed; returns the exit code.
+
+    Raises:
+        SimiaError: another process trains this run; its row is left alone.
+    """
     began = time.monotonic()
     calm_the_machine()
     profile: Profile | None = None
-    with Watch(record) as watch:
+    with _only_one(record.folder), Watch(record) as watch:
         try:
             record.start()
+            watch.poll()
             check.require()
             profile = profiles.settle(record.run.spec)
             status, result = _train(record, profile, watch, began)
@@ -101,13 +104,14 @@ def _only_one(folder: Path) -> Iterator[None]:
 def _train(record: RunRecord, profile: Profile, watch: Watch, began: float) -> tuple[RunStatus, dict[str, Any]]:
     trainer, census, base_folder = _prepare(record, profile, watch)
     point = checkpoints.newest(Path(trainer.args.output_dir))
-    record.truncate_metrics(point[1] if point else -1)
+    record.truncate_metrics(point.step if point else -1)
     kept = record.metrics()
     reporter = _reporter(record, watch, began, kept[-1] if kept else None)
     trainer.add_callback(reporter)
+    watch.poll()
     watch.check()
-    trainer.train(resume_from_checkpoint=str(point[0]) if point else None)
-    result = _result(record.metrics(), census, trainer.state.global_step, reporter.seconds)
+    steps = _run_steps(trainer, point)
+    result = _result(record.metrics(), census, steps, reporter.seconds)
     if reporter.stopped:
         return RunStatus.STOPPED, result
     adapter = record.folder / "adapter"
@@ -115,6 +119,16 @@ def _train(record: RunRecord, profile: Profile, watch: Watch, began: float) -> t
     result["adapter"] = str(adapter)
     card.write(adapter, card.render(record.run, record.export, profile, str(base_folder), census, result))
     return RunStatus.DONE, result
+
+
+def _run_steps(trainer: Any, point: checkpoints.Checkpoint | None) -> int:
+    """Trains from the checkpoint on, and returns the step reached."""
+    if point and point.final:
+        # Killed between the last step and the adapter: the trainer would make one step too many.
+        trainer.model.load_adapter(str(point.folder), "default")
+        return point.step
+    trainer.train(resume_from_checkpoint=str(point.folder) if point else None)
+    return int(trainer.state.global_step)
 
 
 def _prepare(record: RunRecord, profile: Profile, watch: Watch) -> tuple[Any, data.Census, Path]:

@@ -1,5 +1,6 @@
 """Real trainings of the tiny model: learn, stop, resume, survive a kill, load elsewhere, fail with a sentence."""
 
+import itertools
 import json
 import math
 import os
@@ -64,7 +65,7 @@ def _check_metrics(metrics: list[Metric]) -> None:
         assert {"grad_norm", "learning_rate", "mean_token_accuracy", "tokens", "epoch", "seconds"} <= {*metric.values}
     for name in ("tokens", "seconds", "epoch"):
         values = [metric.values[name] for metric in metrics]
-        assert all(early < late for early, late in zip(values, values[1:], strict=False))
+        assert all(early < late for early, late in itertools.pairwise(values))
 
 
 def _check_adapter(base: Path, adapter: Path) -> None:
@@ -175,7 +176,6 @@ def test_a_local_model_is_trained_from_its_folder(workspace: Workspace, new_run:
         ({"model": "Qwen/Qwen3-8B"}, "There is no model folder Qwen/Qwen3-8B"),
         ({"profile": "huge"}, "no training profile 'huge'"),
         ({"max_length": 8}, "fill the first 8 tokens of every row"),
-        ({"learning_rate": 1e9, "max_steps": 9}, "lower --learning-rate"),
     ],
 )
 def test_a_failed_run_says_why_in_one_sentence(
