@@ -174,11 +174,10 @@ def read_tool(tool: Any, index: int = 1) -> ToolSpec:
     if not isinstance(tool, dict):
         raise RowError(f"Tool {index} is not an object.")
     inner = tool.get("function")
-    fields = (
-        {**{k: v for k, v in tool.items() if k not in ("type", "function")}, **inner}
-        if (isinstance(inner, dict))
-        else {k: v for k, v in tool.items() if (k, v) != ("type", "function")}
-    )
+    if isinstance(inner, dict):
+        fields = {key: value for key, value in tool.items() if key not in ("type", "function")} | inner
+    else:
+        fields = {key: value for key, value in tool.items() if (key, value) != ("type", "function")}
     name, description, parameters = fields.get("name"), fields.get("description"), fields.get("parameters")
     if not isinstance(name, str):
         raise RowError(f"Tool {index} has no name.")

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from simia_tui.formats.base import json_text
 
-Side = Literal["user", "observation", "assistant", "function", "system"]
+Side = Literal["user", "observation", "assistant", "function", "system", "other"]
 
 _SHAREGPT: dict[str, Side] = {
     "human": "user",
@@ -44,7 +44,7 @@ class Kept(NamedTuple):
 
 def keeps_sharegpt(row: dict[str, Any]) -> Kept:
     """Applies `formatting: sharegpt` with the usual tags to a row `{conversations, system}`."""
-    turns = [(_SHAREGPT.get(turn["from"], "system"), str(turn["value"])) for turn in row["conversations"]]
+    turns = [(_SHAREGPT.get(turn["from"], "other"), str(turn["value"])) for turn in row["conversations"]]
     return _judge(_without_system(turns))
 
 
@@ -56,7 +56,7 @@ def keeps_openai(row: dict[str, Any]) -> Kept:
     """
     turns: list[tuple[Side, str]] = []
     for message in row["messages"]:
-        side, text = _OPENAI.get(message["role"], "system"), str(message.get("content") or "")
+        side, text = _OPENAI.get(message["role"], "other"), str(message.get("content") or "")
         if side in ("assistant", "function") and message.get("tool_calls"):
             side, text = "function", json_text([call["function"] for call in message["tool_calls"]])
         turns.append((side, text))

@@ -152,7 +152,9 @@ class _Tally:
             self.dropped += 1
             self.words_dropped += words
         for kind in kinds:
-            self.found.setdefault(kind, [0, trajectory.id])[0] += 1
+            if kind not in self.found:
+                self.found[kind] = [0, trajectory.id]
+            self.found[kind][0] += 1
 
     def result(self) -> Preflight:
         order = ("drop", "loss", "note")

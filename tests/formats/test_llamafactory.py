@@ -20,6 +20,7 @@ def sharegpt(*sources):
         (("human", "gpt", "function_call", "observation"), "the two sides do not take turns"),
         (("human", "gpt", "observation", "observation"), "the two sides do not take turns"),
         (("human", "system", "human", "gpt"), "the two sides do not take turns"),
+        (("robot", "human", "gpt"), "the two sides do not take turns"),
         (("human", "robot"), "the two sides do not take turns"),
         (("human",), "the last turn is not the assistant's"),
         (("human", "gpt", "human"), "the last turn is not the assistant's"),
