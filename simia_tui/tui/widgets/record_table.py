@@ -38,7 +38,7 @@ class Column(Generic[R]):
     render: Callable[[R], str | Sequence[Part]]
     width: int | None = None
     flex: int = 1
-    least: int = 8
+    least: int = 16
     drop: int = 0
     right: bool = False
 
@@ -70,6 +70,8 @@ def column_widths(columns: Sequence[Column[Any]], room: int) -> list[int]:
 
 class RecordTable(LineView, Generic[R], inherit_bindings=False):
     """Records by id, one line each, with a cursor that stays on its record while the list around it changes."""
+
+    DEFAULT_CSS = "RecordTable { border-subtitle-color: $text-muted; }"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "Next", show=False, id="table.next", tooltip="Go to the next row"),

@@ -156,7 +156,7 @@ def turn_block(
 ) -> Block:
     """One turn with its findings. `name` is the tool that an observation answers, as far as it is known."""
     out = _Writer(view, opened)
-    out.put(*_title(turn, index, findings, name))
+    out.put(*_title(turn, index, findings, name, view.width))
     if turn.reasoning:
         _thoughts(out, turn.reasoning)
     if turn.role == "tool":
@@ -173,10 +173,13 @@ def turn_block(
     return out.block(gap and not view.spine)
 
 
-def _title(turn: Turn, index: int, findings: Sequence[Finding], name: str | None) -> list[Part]:
+def _title(turn: Turn, index: int, findings: Sequence[Finding], name: str | None, width: int) -> list[Part]:
     if turn.role == "tool":
         sign, ink = ("✗ error", "error") if turn.is_error else ("↳ result", "accent")
-        parts: list[Part] = [(sign, ink), (f" {visible(turn.name or name or 'of an unknown call')}", "strong")]
+        parts: list[Part] = [
+            (sign, ink),
+            (" " + clip(visible(turn.name or name or "of an unknown call"), width // 2), "strong"),
+        ]
     else:
         parts = [ROLES[turn.role]]
     parts.append((f"  {index + 1}", "muted"))
@@ -211,13 +214,17 @@ def _result(out: _Writer, content: str | None) -> None:
 
 
 def _call(out: _Writer, call: ToolCall) -> None:
-    lead: list[Part] = [(f"{INDENT}⚙ ", "accent"), (visible(call.name or "without a name"), "strong")]
+    lead: list[Part] = [
+        (f"{INDENT}⚙ ", "accent"),
+        (clip(visible(call.name or "without a name"), out.view.width // 2), "strong"),
+    ]
     if call.arguments is None:
         out.put(*lead, ("  arguments that are no object:", "error"))
         out.text(call.raw if call.raw is not None else "nothing", RESULT_LINES, indent=INDENT * 2)
         return
     room = out.view.width - sum(cell_len(text) for text, _ in lead) - 1
-    pretty = pretty_arguments(call.arguments, room)
+    below = out.view.width - 2 * len(INDENT)
+    pretty = pretty_arguments(call.arguments, max(room, below))
     if cell_len(pretty) <= room and "\n" not in pretty:
         out.lines.append(Line((*lead, (" " + pretty, "")), json=True))
     elif out.view.spine and not out.opened:

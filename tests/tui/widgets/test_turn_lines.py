@@ -46,6 +46,15 @@ def test_text_and_parallel_calls_stand_side_by_side() -> None:
     assert lines[4].strip() == "{" and '"long": "word' in lines[5]
 
 
+def test_arguments_take_the_line_of_the_name_or_one_below_or_several() -> None:
+    def lines(length: int) -> list[str]:
+        call = ToolCall(name="look_up", arguments={"id": "x" * length, "n": 1})
+        return shown(block(Turn(role="assistant", tool_calls=(call,))))[1:]
+
+    assert [len(lines(length)) for length in (20, 36, 60)] == [1, 2, 5]
+    assert lines(36)[1] == '    {"id": "' + "x" * 36 + '", "n": 1}'
+
+
 def test_arguments_that_are_no_object_are_shown_raw() -> None:
     lines = shown(block(Turn(role="assistant", tool_calls=(ToolCall(name="a", raw="{'x': \x1b"),))))
     assert lines[1] == "  ⚙ a  arguments that are no object:" and lines[2] == "    {'x': ␛"
