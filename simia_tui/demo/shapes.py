@@ -121,7 +121,8 @@ class Days:
         def number(found: re.Match[str]) -> str:
             if int(found[1]) > 31:
                 return str(moved.year)
-            return f"{moved.day:0{len(found[1])}}" + (_ordinal(moved.day) if found[2] else "")
+            padded = f"{moved.day:02}" if found[1][0] == "0" else str(moved.day)
+            return padded + (_ordinal(moved.day) if found[2] else "")
 
         text = text[: name.start()] + "\0" + text[name.end() :]
         return re.sub(r"([0-9]+)(st|nd|rd|th)?", number, text).replace("\0", word)

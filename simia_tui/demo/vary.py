@@ -71,7 +71,7 @@ def _is_money_key(key: str) -> bool:
 def _is_identifier(word: str) -> bool:
     """Whether a word with digits in it names a thing: `#W1234567`, `HAT227`, `M05KNL`, a phone number, a UUID."""
     digits = sum(character.isdigit() for character in word)
-    if digits < 2 or len(word) > _LONGEST_ID or _UNIT.fullmatch(word) or _MOMENT.fullmatch(word):
+    if len(word) > _LONGEST_ID or _UNIT.fullmatch(word) or _MOMENT.fullmatch(word):
         return False
     if word.isdigit():
         return digits >= 5
