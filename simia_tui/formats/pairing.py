@@ -66,45 +66,50 @@ def link(drafts: list[Draft]) -> tuple[Turn, ...]:
     A tool turn takes the id, and where it has none the name, of the call it answers. One that answers no open
     call stays, with the id it came with. Linking what was linked changes nothing.
     """
-    explicit = {call.call_id for draft in drafts for call in draft.calls if call.call_id}
-    taken = explicit | {draft.call_id for draft in drafts if draft.call_id}
-    used: set[str] = set()
+    ids = _Ids(drafts)
     waiting: list[_Open] = []
     turns = []
     for draft in drafts:
-        if draft.role == "tool":
+        if draft.role == "tool" and (not draft.call_id or draft.call_id in ids.of_calls):
             _answer(draft, waiting)
         calls = []
         for call in draft.calls:
-            call_id = _unique(call.call_id, used, taken)
-            used.add(call_id)
+            call_id = ids.unique(call.call_id)
             waiting.append(_Open(call.call_id, call_id, call.name))
             calls.append(ToolCall(name=call.name, arguments=call.arguments, call_id=call_id, raw=call.raw))
         turns.append(_turn(draft, tuple(calls)))
     return tuple(turns)
 
 
-def _unique(source_id: str | None, used: set[str], taken: set[str]) -> str:
-    if source_id and source_id not in used:
-        return source_id
-    stem, number = (f"{source_id}#", 2) if source_id else ("call_", 1)
-    while (call_id := f"{stem}{number}") in used or call_id in taken:
-        number += 1
-    return call_id
+class _Ids:
+    """Hands out ids that no call or result of the trajectory uses otherwise."""
+
+    def __init__(self, drafts: list[Draft]) -> None:
+        self.of_calls = {call.call_id for draft in drafts for call in draft.calls if call.call_id}
+        self._taken = self.of_calls | {draft.call_id for draft in drafts if draft.call_id}
+        self._used: set[str] = set()
+        self._next: dict[str, int] = {}
+
+    def unique(self, source_id: str | None) -> str:
+        """The id itself at its first use, else a new one made from it."""
+        call_id = source_id or ""
+        if not call_id or call_id in self._used:
+            stem, number = (f"{source_id}#", 2) if source_id else ("call_", 1)
+            number = self._next.get(stem, number)
+            while (call_id := f"{stem}{number}") in self._used or call_id in self._taken:
+                number += 1
+            self._next[stem] = number + 1
+        self._used.add(call_id)
+        return call_id
 
 
 def _answer(draft: Draft, waiting: list[_Open]) -> None:
     """Gives a tool draft the id and name of the open call it answers, and closes that call."""
-    if draft.call_id:
-        candidates = [call for call in waiting if call.source_id == draft.call_id]
-        if not candidates:
-            return
-    else:
-        candidates = waiting
+    candidates = [call for call in waiting if call.source_id == draft.call_id] if draft.call_id else waiting
     if not candidates:
         return
-    named = [call for call in candidates if draft.name and call.name == draft.name]
-    chosen = (named or candidates)[0]
+    named = (call for call in candidates if call.name == draft.name) if draft.name else iter(())
+    chosen = next(named, candidates[0])
     waiting.remove(chosen)
     draft.call_id = chosen.call_id
     draft.name = draft.name or chosen.name or None

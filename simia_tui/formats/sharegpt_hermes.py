@@ -129,20 +129,18 @@ def _spoken(text: str, loss: bool | None, first: bool) -> Draft:
 def _blocks(text: str) -> Iterator[tuple[int, int, str]]:
     """Complete call blocks as (start, stop, inner text); an opening tag without its end is plain text."""
     at = 0
-    search = 0
-    while (end := text.find(_CALLED, search)) >= 0:
+    while (end := text.find(_CALLED, at)) >= 0:
         stop = end + len(_CALLED)
         start = text.rfind(_CALL, at, end)
         if start >= 0:
             yield start, stop, text[start + len(_CALL) : end]
-            at = stop
-        search = stop
+        at = stop
 
 
 def _results(value: str, role: Role) -> Iterator[Draft]:
     """Tool turns, and user turns where text was merged with them; without a block the value is one turn."""
-    at = 0
-    while (start := value.find(_RESULT, at)) >= 0 and (end := _end_of_result(value, start)) >= 0:
+    at, last = 0, len(value.rstrip())
+    while (start := value.find(_RESULT, at)) >= 0 and (end := _end_of_result(value, start, last)) >= 0:
         before = value[at:start].removesuffix("\n\n")
         if (before.removeprefix("\n\n") if at else before).strip():
             yield Draft(role="user", content=before.removeprefix("\n\n") if at else before)
@@ -154,12 +152,12 @@ def _results(value: str, role: Role) -> Iterator[Draft]:
         yield Draft(role="user", content=rest)
 
 
-def _end_of_result(value: str, start: int) -> int:
-    """Where the block's text ends: at the first closing tag that a block, a blank line or the end follows."""
+def _end_of_result(value: str, start: int, last: int) -> int:
+    """Where the block's text ends: at the first closing tag that a block, a blank line or the end (`last`) follows."""
     end = start + len(_RESULT) - 1
     while (end := value.find(_RESULTED, end)) >= 0:
         after = end + len(_RESULTED)
-        if value[after:].isspace() or after == len(value) or value.startswith(("\n" + _RESULT, "\n\n"), after):
+        if after >= last or value.startswith(("\n" + _RESULT, "\n\n"), after):
             return end
         end += 1
     return -1

@@ -187,3 +187,21 @@ def test_real_rows_come_back_up_to_what_is_stated_as_lost(real_data, tmp_path):
 
     assert [shape(t) for t in after] == [shape(t) for t in before]
     assert [t.policy for t in after] == [t.policy for t in before]
+
+
+def test_a_turn_of_ten_thousands_of_tags_is_read(read_one):
+    many = 20_000
+    blocks = '<tool_call>{"name": "f", "arguments": {}}</tool_call>' * many
+    found = read_one(
+        {
+            "conversations": [
+                {"from": "human", "value": "</tool_response>" * many},
+                {"from": "gpt", "value": blocks},
+                {"from": "observation", "value": "<tool_response>\nr\n</tool_response>\n" * many},
+                {"from": "gpt", "value": "</tool_call>" * many},
+            ]
+        }
+    )
+    assert len(found.turns[1].tool_calls) == many
+    assert found.turns[1].tool_calls[-1].call_id == found.turns[many + 1].call_id == f"call_{many}"
+    assert found.turns[-1].content == "</tool_call>" * many
