@@ -11,6 +11,11 @@ _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 _BLANK = 0x2800
 
 
+def plottable(point: Point) -> bool:
+    """Whether a point can be drawn: both numbers finite, and so far from overflow that they can be subtracted."""
+    return all(math.isfinite(value) and abs(value) < 1e300 for value in point)
+
+
 class Range(NamedTuple):
     """The span of an axis; `low` is always less than `high`."""
 
@@ -23,11 +28,11 @@ class Range(NamedTuple):
 
     @classmethod
     def of(cls, values: Iterable[float]) -> "Range | None":
-        """The span of the finite `values`, widened where they are all equal; None where there are none."""
-        finite = [value for value in values if math.isfinite(value)]
-        if not finite:
+        """The span of `values`, widened where they are all equal; None where there are none."""
+        given = list(values)
+        if not given:
             return None
-        low, high = min(finite), max(finite)
+        low, high = min(given), max(given)
         if high - low <= abs(high) * 1e-12:
             margin = abs(high) * 0.1 or 1.0
             return cls(low - margin, high + margin)
@@ -64,11 +69,9 @@ class _Column(NamedTuple):
 
 
 def columns(points: Sequence[Point], xs: Range, ys: Range, width: int, height: int) -> dict[int, _Column]:
-    """The dot columns that `points` reach, in dot rows from the bottom; points that are not finite are left out."""
+    """The dot columns that `points` reach, in dot rows from the bottom. All points are plottable."""
     found: dict[int, _Column] = {}
     for x, y in points:
-        if not (math.isfinite(x) and math.isfinite(y)):
-            continue
         place = round(min(1.0, max(0.0, xs.share(x))) * (width - 1))
         row = round(min(1.0, max(0.0, ys.share(y))) * (height - 1))
         there = found.get(place)

@@ -7,7 +7,7 @@ from itertools import groupby
 from textual.geometry import Size
 
 from simia_tui.tui.text import clip, visible
-from simia_tui.tui.widgets.braille import Canvas, Point, Range, draw
+from simia_tui.tui.widgets.braille import Canvas, Point, Range, draw, plottable
 from simia_tui.tui.widgets.line_view import LineWidget, Part
 
 SERIES_INKS = ("key", "warning", "success", "error")
@@ -44,8 +44,9 @@ def chart(
     series: Mapping[str, Sequence[Point]], width: int, height: int, x_label: str = "", y_label: str = ""
 ) -> list[list[Part]]:
     """The lines of a chart `width` by `height` cells: legend, plot with its y axis, x axis with its labels."""
-    xs = Range.of(x for points in series.values() for x, y in points if math.isfinite(y))
-    ys = Range.of(y for points in series.values() for x, y in points if math.isfinite(x))
+    drawn = [list(filter(plottable, points)) for points in series.values()]
+    xs = Range.of(x for points in drawn for x, _ in points)
+    ys = Range.of(y for points in drawn for _, y in points)
     if xs is None or ys is None or width < LEAST[0] or height < LEAST[1]:
         return [legend(series, width)]
     rows = height - 3
@@ -54,9 +55,9 @@ def chart(
         ticks[(rows - 1) // 2] = figure(ys.high - (ys.high - ys.low) * ((rows - 1) // 2) / (rows - 1))
     margin = max(map(len, ticks.values()))
     canvas = Canvas(width - margin - 2, rows)
-    for number, points in enumerate(series.values()):
+    for number, points in enumerate(drawn):
         draw(canvas, points, xs, ys, number)
-    letters = _letters(series, canvas, xs, ys) if len(series) > 1 else {}
+    letters = _letters(drawn, canvas, xs, ys) if len(drawn) > 1 else {}
     lines = [legend(series, width)]
     for row in range(rows):
         tick = ticks.get(row)
@@ -68,14 +69,13 @@ def chart(
 
 
 def _letters(
-    series: Mapping[str, Sequence[Point]], canvas: Canvas, xs: Range, ys: Range
+    drawn: Sequence[Sequence[Point]], canvas: Canvas, xs: Range, ys: Range
 ) -> dict[tuple[int, int], tuple[str, int]]:
     """The cell of each series' last point, with its letter."""
     found: dict[tuple[int, int], tuple[str, int]] = {}
-    for number, points in enumerate(series.values()):
-        finite = [point for point in points if math.isfinite(point[0]) and math.isfinite(point[1])]
-        if finite:
-            x, y = max(finite)
+    for number, points in enumerate(drawn):
+        if points:
+            x, y = max(points)
             row = canvas.height - 1 - min(canvas.height - 1, int(ys.share(y) * canvas.height))
             cell = (row, min(canvas.width - 1, int(xs.share(x) * canvas.width)))
             while cell in found and cell[0] > 0:

@@ -51,7 +51,7 @@ def test_arguments_take_the_line_of_the_name_or_one_below_or_several() -> None:
         call = ToolCall(name="look_up", arguments={"id": "x" * length, "n": 1})
         return shown(block(Turn(role="assistant", tool_calls=(call,))))[1:]
 
-    assert [len(lines(length)) for length in (20, 36, 60)] == [1, 2, 5]
+    assert [len(lines(length)) for length in (20, 36, 44)] == [1, 2, 5]
     assert lines(36)[1] == '    {"id": "' + "x" * 36 + '", "n": 1}'
 
 
