@@ -54,6 +54,8 @@ CREATE INDEX trajectories_by_domain ON trajectories (kind, domain, pk);
 CREATE INDEX trajectories_by_seed ON trajectories (seed) WHERE seed IS NOT NULL;
 CREATE UNIQUE INDEX trajectories_by_task ON trajectories (job, ord) WHERE job IS NOT NULL;
 
+CREATE INDEX trajectories_of_demo ON trajectories (pk) WHERE demo;
+
 CREATE TABLE bodies (
   trajectory INTEGER NOT NULL REFERENCES trajectories (pk),
   revision INTEGER NOT NULL,             -- 0 is what came in and is never overwritten

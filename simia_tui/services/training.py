@@ -27,12 +27,12 @@ def profiles() -> list[str]:
     return presets.names()
 
 
-def start_run(workspace: Workspace, db: sqlite3.Connection, export: Export, spec: TrainSpec) -> Run:
-    """Records a run on a frozen export and starts its trainer, detached.
+def require(spec: TrainSpec) -> None:
+    """Does nothing where a run of `spec` could be started.
 
     Raises:
         SimiaError: the train extra is not installed.
-        UsageError: the profile or the model folder does not exist, or the export's files are gone.
+        UsageError: the profile or the model folder does not exist.
     """
     if lacking := missing():
         raise SimiaError(
@@ -44,6 +44,16 @@ def start_run(workspace: Workspace, db: sqlite3.Connection, export: Export, spec
     presets.settle(spec)
     if spec.model is not None and not (Path(spec.model).expanduser() / "config.json").is_file():
         raise UsageError(f"{spec.model} is no local Hugging Face model (no config.json there); give its folder.")
+
+
+def start_run(workspace: Workspace, db: sqlite3.Connection, export: Export, spec: TrainSpec) -> Run:
+    """Records a run on a frozen export and starts its trainer, detached.
+
+    Raises:
+        SimiaError: the train extra is not installed.
+        UsageError: the profile or the model folder does not exist, or the export's files are gone.
+    """
+    require(spec)
     if not (workspace.root / export.path / "trl.jsonl").is_file():
         raise UsageError(f"The files of export {export.name} are not in {export.path} any more; export again.")
     name = f"{export.name}-{spec.profile}-{time.strftime('%Y%m%d-%H%M%S')}"

@@ -339,6 +339,11 @@ def counts(db: sqlite3.Connection) -> dict[tuple[Kind, Status], int]:
     return {(kind, Status(status)): n for kind, status, n in found}
 
 
+def has_demo(db: sqlite3.Connection) -> bool:
+    """Whether the demo model made anything here."""
+    return db.execute("SELECT 1 FROM trajectories WHERE demo LIMIT 1").fetchone() is not None
+
+
 def verdict_counts(db: sqlite3.Connection, kind: Kind) -> dict[Verdict, int]:
     """How many of a kind the rules found clean, repaired, warned of or broken."""
     found = db.execute("SELECT verdict, count(*) FROM trajectories WHERE kind = ? GROUP BY verdict", (kind,)).fetchall()

@@ -1,0 +1,1 @@
+"""The workbench: screens over the store and the services. Never imports torch or an LLM client."""

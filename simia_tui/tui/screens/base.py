@@ -1,0 +1,76 @@
+"""What every room has: the title line, the key bar, and news from the database."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+
+from simia_tui.model import JobStatus, RunStatus, Status
+from simia_tui.store import jobs, runs, trajectories
+from simia_tui.tui.bench import Bench
+from simia_tui.tui.widgets.key_bar import KeyBar
+from simia_tui.tui.widgets.title_bar import TitleBar
+
+if TYPE_CHECKING:
+    from simia_tui.tui.app import Workbench
+
+NARROW = 110
+"""Below this many columns a room puts its parts one above the other."""
+
+
+class RoomScreen(Screen[None]):
+    """A room of the workbench. A subclass gives `ROOM` and `body`, and reads the database in `refresh_data`."""
+
+    ROOM = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (NARROW, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-low"), (30, "-tall")]
+
+    @property
+    def bench(self) -> Bench:
+        return cast("Workbench", self.app).bench
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar()
+        yield from self.body()
+        yield KeyBar()
+
+    def body(self) -> Iterator[Widget]:
+        """The widgets between title and key bar."""
+        raise NotImplementedError
+
+    def refresh_data(self) -> None:
+        """Read what the room shows. Called on the UI thread: short reads only."""
+
+    def on_mount(self) -> None:
+        title = self.query_one(TitleBar)
+        title.room = self.ROOM
+        title.place = self.bench.workspace.root.absolute().name
+
+    def on_screen_resume(self) -> None:
+        self.news()
+
+    def news(self) -> None:
+        """The workspace has changed, or the room has come into view."""
+        db = self.bench.db
+        title = self.query_one(TitleBar)
+        counts = trajectories.counts(db)
+        working = sum(job.status in (JobStatus.RUNNING, JobStatus.QUEUED) for job in jobs.jobs(db))
+        training = sum(run.status in (RunStatus.RUNNING, RunStatus.STOPPING) for run in runs.runs(db))
+        title.waiting = {
+            "seeds": _waiting(counts.get(("seed", Status.PENDING), 0)),
+            "episodes": _waiting(counts.get(("episode", Status.PENDING), 0)),
+            "jobs": f"▸{working}" if working else "",
+            "exports": f"▸{training}" if training else "",
+        }
+        title.demo = trajectories.has_demo(db)
+        self.refresh_data()
+
+    def say(self, text: str) -> None:
+        """A word at the right end of the key bar."""
+        self.query_one(KeyBar).status = text
+
+
+def _waiting(n: int) -> str:
+    return f"{n:,}" if n else ""

@@ -1,0 +1,20 @@
+"""`g`: the other rooms, each by one letter."""
+
+from simia_tui.tui.screens.strip import Strip
+
+ROOM_KEYS = {
+    "h": ("home", "home"),
+    "s": ("seeds", "seeds"),
+    "e": ("episodes", "episodes"),
+    "j": ("jobs", "jobs"),
+    "x": ("exports & runs", "exports"),
+    "t": ("training", "exports"),
+}
+"""Letter to word and mode."""
+
+
+class GoToStrip(Strip[str]):
+    """Asks where to go."""
+
+    def __init__(self) -> None:
+        super().__init__("Go to", ROOM_KEYS)

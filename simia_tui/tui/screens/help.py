@@ -1,0 +1,61 @@
+"""`?`: every key that acts on the screen below, with what it does."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Static
+
+LOOP = (
+    "Import real traces (I), approve the good ones as seeds, simulate new episodes from them (S), review these, "
+    "then freeze the approved ones and train (T). Nothing is lost: u takes back any decision, also after a restart."
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """The keys of `screen`, grouped by where they come from."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q", "dismiss", "Close", id="help.close", tooltip="Back to the screen"),
+        Binding("j,down", "scroll(1)", "Down", show=False, id="help.down", tooltip="Scroll down"),
+        Binding("k,up", "scroll(-1)", "Up", show=False, id="help.up", tooltip="Scroll up"),
+    ]
+
+    def __init__(self, screen: Screen[object]) -> None:
+        super().__init__()
+        self._below = screen
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="help", classes="dialog") as box:
+            box.border_title = "Keys"
+            box.border_subtitle = "esc closes"
+            yield Static(LOOP, markup=False, id="help-loop")
+            yield Static(self._keys(), markup=False)
+
+    def _keys(self) -> Content:
+        lines: list[Content] = []
+        group = ""
+        for title, keys, what in sorted(self._rows(), key=lambda row: row[0]):
+            if title != group:
+                lines += [Content(""), Content.styled(title, "bold underline")]
+                group = title
+            lines.append(Content.assemble(Content.styled(keys.ljust(18), "bold $text-primary"), Content(what)))
+        return Content("\n").join(lines)
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        titles = {"app": "Everywhere", "table": "In a list", "transcript": "In a transcript"}
+        keys: dict[str, list[str]] = {}
+        meant: dict[str, tuple[str, str]] = {}
+        for _, binding, _enabled, tooltip in self._below.active_bindings.values():
+            if not binding.id:
+                continue
+            room = binding.id.partition(".")[0]
+            keys.setdefault(binding.id, []).append(self.app.get_key_display(binding))
+            meant[binding.id] = (titles.get(room, "On this screen"), tooltip or binding.tooltip or binding.description)
+        return [(meant[name][0], " ".join(dict.fromkeys(shown)), meant[name][1]) for name, shown in keys.items()]
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

@@ -1,0 +1,86 @@
+"""Home: the way from seeds to runs, what is at work, and what to do next."""
+
+from collections.abc import Iterator
+
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from simia_tui.model import JobStatus, Status
+from simia_tui.store import exports, imports, jobs, runs, trajectories
+from simia_tui.tui.screens.base import RoomScreen
+from simia_tui.tui.state.news import job_line, run_line
+from simia_tui.tui.state.rates import Rates
+from simia_tui.tui.widgets.funnel import Funnel, Stage
+
+SHOWN = 4
+"""Jobs and runs listed on Home, newest first."""
+
+
+class HomeScreen(RoomScreen):
+    """The funnel, the latest jobs and runs, and the next step."""
+
+    ROOM = "home"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rates = Rates()
+
+    def body(self) -> Iterator[Widget]:
+        yield Static("From seeds to runs", classes="heading")
+        yield Funnel(id="funnel")
+        yield Static("Jobs", classes="heading")
+        yield Static("", id="jobs", markup=False, classes="lines")
+        yield Static("Training runs", classes="heading")
+        yield Static("", id="runs", markup=False, classes="lines")
+        yield Static("Next", classes="heading")
+        yield Static("", id="next", markup=False, classes="lines")
+
+    def refresh_data(self) -> None:
+        self.query_one(Funnel).show(self._stages())
+        width = max(20, self.size.width - 4)
+        db = self.bench.db
+        job_lines = [job_line(job, self._rates.of(job), width) for job in jobs.jobs(db)[:SHOWN]]
+        run_lines = [run_line(run, width) for run in runs.runs(db)[:SHOWN]]
+        self.query_one("#jobs", Static).update(Content("\n".join(job_lines or ["none yet"])))
+        self.query_one("#runs", Static).update(Content("\n".join(run_lines or ["none yet"])))
+        self.query_one("#next", Static).update(Content("\n".join(self._next())))
+
+    def _stages(self) -> list[Stage]:
+        db = self.bench.db
+        counts = trajectories.counts(db)
+        verdicts = trajectories.verdict_counts(db, "episode")
+        seeds = sum(n for (kind, _), n in counts.items() if kind == "seed")
+        episodes = sum(n for (kind, _), n in counts.items() if kind == "episode")
+        quarantined = imports.quarantine_count(db)
+        refused = counts.get(("episode", Status.REJECTED), 0)
+        broken = sum(n for verdict, n in verdicts.items() if verdict == "broken")
+        exported = exports.exports(db)
+        return [
+            Stage("seeds", seeds, f"{quarantined:,} rows in quarantine" if quarantined else ""),
+            Stage("seeds approved", counts.get(("seed", Status.APPROVED), 0), ""),
+            Stage("episodes", episodes, ""),
+            Stage("whole by the rules", episodes - broken, f"{broken:,} broken" if broken else ""),
+            Stage("episodes approved", counts.get(("episode", Status.APPROVED), 0), f"{refused:,} rejected"),
+            Stage("in newest export", exported[0].rows if exported else 0, exported[0].name if exported else ""),
+            Stage("training runs", len(runs.runs(db)), ""),
+        ]
+
+    def _next(self) -> list[str]:
+        """What a person would do now, most useful first."""
+        db = self.bench.db
+        counts = trajectories.counts(db)
+        steps = []
+        if not any(kind == "seed" for kind, _ in counts):
+            steps.append("I    import real traces: JSON or JSON Lines of tau-bench, ShareGPT or OpenAI messages")
+        if n := counts.get(("seed", Status.PENDING), 0):
+            steps.append(f"g s  {n:,} seeds wait for a decision")
+        if counts.get(("seed", Status.APPROVED)) and not any(kind == "episode" for kind, _ in counts):
+            steps.append(f"S    simulate episodes from the approved seeds (simulator: {self.bench.simulator})")
+        if n := counts.get(("episode", Status.PENDING), 0):
+            steps.append(f"g e  {n:,} episodes wait for a decision")
+        if n := counts.get(("episode", Status.APPROVED), 0):
+            steps.append(f"T    freeze {n:,} approved episodes and train on them")
+        if any(job.status is JobStatus.PAUSED for job in jobs.jobs(db)):
+            steps.append("g j  a job is paused")
+        return steps or ["S    simulate more episodes, or I to import more traces"]

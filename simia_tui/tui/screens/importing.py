@@ -1,0 +1,84 @@
+"""`I`: imports files; the first enter counts, the second writes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+from simia_tui.errors import SimiaError
+from simia_tui.services.importing import ImportReport, import_files
+from simia_tui.tui.bench import Bench
+from simia_tui.tui.screens.form import Field, Form
+
+
+class ImportDialog(Form):
+    """Path, domain and kind; a dry run first, so that nothing is written unseen."""
+
+    HEADING = "Import traces"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Look, then import", id="form.submit", priority=True, tooltip="Count, then write"),
+    ]
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        self._counted: tuple[str, str, str] | None = None
+
+    def intro(self) -> str:
+        return "JSON, JSON Lines or gzip of tau-bench, ShareGPT or OpenAI messages; the format is found by itself."
+
+    def fields(self) -> Sequence[Field]:
+        return (
+            Field("path", "file", "", "path/to/traces.jsonl"),
+            Field("domain", "domain", "generic"),
+            Field("kind", "as", "seed", "seed or episode"),
+        )
+
+    def on_input_changed(self, _event: Input.Changed) -> None:
+        self._counted = None
+
+    def submit(self) -> None:
+        path, domain, kind = self.value("path"), self.value("domain"), self.value("kind")
+        if not path:
+            self.problem("Write the path of a file.")
+            return
+        if kind not in ("seed", "episode"):
+            self.problem("Import as seed or as episode.")
+            return
+        self.busy = True
+        self.problem("")
+        self.busy = True
+        write = self._counted == (path, domain, kind)
+        self.report("importing …" if write else "counting …")
+        workspace = self.bench.workspace
+
+        def work() -> None:
+            try:
+                report = import_files(
+                    workspace,
+                    [Path(path).expanduser()],
+                    kind="seed" if kind == "seed" else "episode",
+                    domain=domain or "generic",
+                    dry_run=not write,
+                )
+            except SimiaError as error:
+                self.app.call_from_thread(self.problem, str(error))
+            else:
+                self.app.call_from_thread(self._done, report, (path, domain, kind))
+
+        self.run_worker(work, group="import", thread=True, exit_on_error=False)
+
+    def _done(self, report: ImportReport, asked: tuple[str, str, str]) -> None:
+        self.busy = False
+        (file,) = report.files
+        figures = (
+            f"{file.format}: {report.added:,} new, {report.duplicates:,} here already, "
+            f"{report.quarantined:,} that cannot be read"
+        )
+        if not report.dry_run:
+            self.dismiss(f"Imported {figures}.")
+            return
+        self._counted = asked
+        reasons = "".join(f"\n  {reason}" for reason in file.reasons[:5])
+        self.report(f"{figures}.{reasons}\nNothing is written yet: enter imports.")
