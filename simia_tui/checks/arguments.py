@@ -15,7 +15,8 @@ LONGEST_REPAIR = 20_000
 """Characters; json_repair needs tens of milliseconds beyond this, so longer text is left as it is."""
 
 _DEEPEST_ENCODING = 5
-_FENCE = re.compile(r"^\s*```[A-Za-z0-9_-]*[ \t]*\r?\n?(.*?)\r?\n?\s*```\s*$", re.DOTALL)
+_MOST_BRACKETS = 500
+"""Opening brackets in a text to repair: thousands of them keep json_repair busy for many seconds."""
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
 _SMART = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "‘": "'", "’": "'"})
 _LITERALS = ("true", "false", "null", "none")
@@ -70,8 +71,7 @@ def _finite(value: Any) -> Any:
 
 def _tolerant(text: str) -> dict[str, Any] | None:
     """Tries the ways in order of how much they presume; each answer must be an object."""
-    fenced = _FENCE.match(text)
-    body = tidy(fenced.group(1) if fenced else text)
+    body = tidy(text)
     start = body.find("{")
     if start < 0:
         return None
@@ -131,7 +131,7 @@ def _literal(text: str) -> Any:
     if len(text) > LONGEST_REPAIR:
         return None
     try:
-        value = ast.literal_eval(text.strip())
+        value = ast.literal_eval(text[: text.rfind("}") + 1])
         return json.loads(json.dumps(value, allow_nan=False)) if _has_text_keys(value) else None
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
@@ -154,7 +154,7 @@ def _straightened(text: str) -> Any:
 
 def _repaired(text: str) -> Any:
     """What json_repair makes of `text`, if it only put punctuation right."""
-    if len(text) > LONGEST_REPAIR or _is_cut(text):
+    if len(text) > LONGEST_REPAIR or text.count("{") + text.count("[") > _MOST_BRACKETS or _is_cut(text):
         return None
     import json_repair
 
@@ -182,7 +182,7 @@ def _is_cut(text: str) -> bool:
     end = text.rstrip()
     if inside or end.endswith((",", ":")):
         return True
-    word = re.search(r"[A-Za-z_]+$", end)
+    word = re.search(r"[A-Za-z_]+$", end[-20:])
     return word is not None and word.group().casefold() not in _LITERALS
 
 

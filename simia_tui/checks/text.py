@@ -95,7 +95,8 @@ def tool_markup(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 
 
 _SIMULATOR_TEXT = re.compile(
-    r"^\s*</?(?:policy|tools|exemplar|request)>\s*$|^\s*\{\s*\"end\"\s*:\s*true\s*\}\s*$|^Variation: \d+\s*$",
+    r"^[ \t]*(?:</?(?:policy|tools|exemplar|request)>|\{[ \t]*\"end\"[ \t]*:[ \t]*true[ \t]*\}|Variation: \d+)"
+    r"[ \t]*\r?$",
     re.MULTILINE,
 )
 
