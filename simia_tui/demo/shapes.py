@@ -16,8 +16,17 @@ _MONTH_NUMBER = {name[:3].lower(): number for number, name in enumerate(MONTHS, 
 _RUN = re.compile(r"[0-9]+")
 _PREFIXED = re.compile(r"[A-Za-z]*[0-9]+")
 
+_HEXADECIMAL = re.compile(
+    r"(?=.*[0-9])(?=.*[A-Fa-f])(?:[0-9a-f]{16,}|[0-9A-F]{16,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+)
+
 _YEARS = (1000, 8999)
 """Dates outside these years are markers rather than days, and stay."""
+
+
+def is_hexadecimal(token: str) -> bool:
+    """Whether `token` is a UUID or a long hexadecimal number that holds letters."""
+    return _HEXADECIMAL.fullmatch(token) is not None
 
 
 class Rotation:
@@ -46,13 +55,14 @@ class Rotation:
         return "".join(turned)
 
     def mixed(self, token: str) -> str:
-        """Letters become letters of the same case and digits digits, place by place."""
+        """Letters become letters of the same case and digits digits, place by place; hexadecimal stays hexadecimal."""
         turned = []
+        letters = 6 if is_hexadecimal(token) else 26
         for place, character in enumerate(token):
             for kind, alphabet in (("upper", string.ascii_uppercase), ("lower", string.ascii_lowercase)):
                 if character in alphabet:
-                    step = self._step(kind, len(token), place, 26)
-                    turned.append(alphabet[(alphabet.index(character) + step) % 26])
+                    step = self._step(f"{kind}{letters}", len(token), place, letters)
+                    turned.append(alphabet[(alphabet.index(character) + step) % letters])
                     break
             else:
                 digit = character in string.digits
@@ -62,6 +72,8 @@ class Rotation:
 
     def token(self, token: str) -> str:
         """One identifier: `HAT227` and `card_4421` keep their letters, `M05KNL` and `UHDAHF` do not."""
+        if is_hexadecimal(token):
+            return self.mixed(token)
         parts = re.split(r"([^A-Za-z0-9]+)", token)
         if all(
             not part or not part[0].isalnum() or part.isalpha() or _PREFIXED.fullmatch(part) for part in parts

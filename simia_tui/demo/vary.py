@@ -15,7 +15,7 @@ from typing import Any
 
 from simia_tui.demo.jsontext import Piece, is_json, pieces, quoted
 from simia_tui.demo.names import Names
-from simia_tui.demo.shapes import Days, Rotation, pick_factor, scale
+from simia_tui.demo.shapes import Days, Rotation, is_hexadecimal, pick_factor, scale
 
 Turn = dict[str, Any]
 
@@ -75,6 +75,8 @@ def _is_identifier(word: str) -> bool:
         return False
     if word.isdigit():
         return digits >= 5
+    if is_hexadecimal(word):
+        return True
     if not any(character.isalpha() for character in word):
         return digits >= 5 and "." not in word
     return re.search("[0-9]{3}", word) is not None or _MIXED.fullmatch(word) is not None

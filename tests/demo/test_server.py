@@ -1,8 +1,10 @@
 import asyncio
 import http.client
 import json
+import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -141,6 +143,19 @@ def test_wrong_settings_are_explained(tmp_path: Path, wrong: dict[str, Any]):
 def test_the_command_explains_wrong_usage(capsys: pytest.CaptureFixture[str]):
     assert main(["--defect-rate", "7"]) == 2
     assert "from 0 to 1" in capsys.readouterr().err
+
+
+def test_the_command_serves_until_it_is_interrupted(tmp_path: Path):
+    command = [sys.executable, "-m", "simia_tui.demo", "--port", "0", "--truth", str(tmp_path / "t")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            address = process.stdout.readline().split(" at ")[1].split(";")[0]
+            with urllib.request.urlopen(f"{address}/models", timeout=20) as answer:
+                assert json.load(answer)["data"][0]["id"] == "simia-demo"
+        finally:
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
 
 
 def test_importing_the_demo_brings_no_server_library():
