@@ -90,7 +90,7 @@ def exchanges(trajectory: Trajectory, context: Context) -> list[Exchange]:
 )
 def read_changed(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     answers: dict[tuple[int, str], Exchange] = {}
-    known: dict[tuple[int, str, str], _Fact] = {}
+    known: dict[tuple[int, _Place], _Fact] = {}
     for exchange in exchanges(trajectory, context):
         if exchange.observation.is_error:
             continue
@@ -106,48 +106,67 @@ def read_changed(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 
 
 class _Fact(NamedTuple):
-    fields: dict[str, Any]
+    value: Any
     turn: int
 
 
-def _contradictions(exchange: Exchange, value: Any, known: dict[tuple[int, str, str], _Fact]) -> Iterator[Note]:
-    """Compares each entity in an observation with what was said of it since the last write, and remembers it."""
-    for name, identity, fields in _entities(value):
-        place = (exchange.after, name, identity)
-        before = known.get(place)
-        if before is None:
-            known[place] = _Fact(fields, exchange.turn)
-            continue
-        for field, now in fields.items():
-            if field in before.fields and not _same(before.fields[field], now) and before.turn != exchange.turn:
-                told = f"{show(before.fields[field])} in turn {before.turn} and {show(now)} here"
-                yield Note(f"{show(field)} of {name} {identity} is {told}, with no write between.", exchange.turn)
-                return
-        known[place] = _Fact({**fields, **before.fields}, before.turn)
+_Place = tuple[tuple[str, ...], str]
+"""What a fact is about: the ids from the top of an observation down to the object, and the field."""
+
+
+def _contradictions(exchange: Exchange, value: Any, known: dict[tuple[int, _Place], _Fact]) -> Iterator[Note]:
+    """Compares each fact in an observation with what was said since the last write, and remembers it."""
+    facts = _facts(value)
+    for place, now in facts.items():
+        before = known.setdefault((exchange.after, place), _Fact(now, exchange.turn))
+        if before.turn != exchange.turn and not _same(before.value, now):
+            (*_, owner), field = place
+            told = f"{show(before.value)} in turn {before.turn} and {show(now)} here"
+            yield Note(f"{show(field)} of {owner} is {told}, with no write between.", exchange.turn)
+            return
+
+
+def _facts(value: Any) -> dict[_Place, Any]:
+    """The plain members of every object that has an id, without those that one observation states in two ways.
+
+    The ids of the objects around it belong to the place of a fact, so that the amount of a payment in one order
+    is not compared with that in another.
+    """
+    facts: dict[_Place, Any] = {}
+    unclear: set[_Place] = set()
+    for chain, item in _owned(value, ()):
+        for field, plain in item.items():
+            if isinstance(plain, dict | list):
+                continue
+            place = (chain, field)
+            if place in facts and not _same(facts[place], plain):
+                unclear.add(place)
+            facts[place] = plain
+    return {place: plain for place, plain in facts.items() if place not in unclear}
+
+
+def _owned(value: Any, chain: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """Every object in `value` that has an id, with the ids from the top down to its own, each as `name value`."""
+    if isinstance(value, list):
+        for inner in value:
+            yield from _owned(inner, chain)
+    elif isinstance(value, dict):
+        own = next((f"{name} {key}" for name, key in value.items() if _is_id(name, key)), None)
+        if own is not None:
+            chain = (*chain, own)
+            yield chain, value
+        for inner in value.values():
+            if isinstance(inner, dict | list):
+                yield from _owned(inner, chain)
+
+
+def _is_id(name: str, value: Any) -> bool:
+    return (name == "id" or name.endswith("_id")) and isinstance(value, str | int)
 
 
 def _same(left: Any, right: Any) -> bool:
     """Whether two plain values say the same; 3.2 and "3.2" do, as tools differ in how they print."""
     return bool(left == right) or (type(left) is not bool and type(right) is not bool and str(left) == str(right))
-
-
-def _entities(value: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Objects with an identity: the observation itself, or the items of a list in it or of one of its members.
-
-    An object is known by its first member if that is `id` or ends in `_id`: an id further down is a
-    reference to something else. Items need three plain members, as shorter ones (a payment: id and amount) are mostly
-    uses of an entity and not the entity.
-    """
-    groups = [value] if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
-    candidates = [(value, 2)] if isinstance(value, dict) else []
-    candidates += [(item, 3) for group in groups if isinstance(group, list) for item in group]
-    for item, least in candidates:
-        if not isinstance(item, dict) or not item:
-            continue
-        name, identity = next(iter(item.items()))
-        fields = {key: part for key, part in item.items() if not isinstance(part, dict | list)}
-        if (name == "id" or name.endswith("_id")) and isinstance(identity, str | int) and len(fields) >= least:
-            yield name, str(identity), fields
 
 
 def _parsed(text: str | None) -> Any:
@@ -203,20 +222,40 @@ _DENIAL = re.compile(
     "An error says that something does not exist which an earlier observation showed, and nothing removed it.",
 )
 def denies_known(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    shown: dict[tuple[int, str, str], int] = {}
+    shown: dict[tuple[int, str], int] = {}
     for exchange in exchanges(trajectory, context):
         text = exchange.observation.content or ""
         if not exchange.observation.is_error:
-            for name, identity, _ in _entities(_parsed(text)):
-                shown.setdefault((exchange.after, name, identity), exchange.turn)
+            for chain, _ in _owned(_parsed(text), ()):
+                shown.setdefault((exchange.after, chain[-1]), exchange.turn)
             continue
         arguments = exchange.call.arguments or {}
         if not exchange.reads or not _DENIAL.search(text) or len(arguments) != 1:
             continue
         for name, value in arguments.items():
-            turn = shown.get((exchange.before, name, str(value)))
+            turn = shown.get((exchange.before, f"{name} {value}"))
             if turn is not None:
                 yield Note(f"The error denies {name} {show(value)}, which turn {turn} shows.", exchange.turn)
 
 
-RULES = (read_changed, unlike_error, denies_known)
+_OUTAGE = re.compile(
+    r"\binternal[ _](?:server[ _])?error\b|\btimed? ?out\b|\btry again later\b|\bunavailable\b"
+    r"|\bstatus(?: code)? 5\d\d\b|\bconnection (?:refused|reset|lost)\b",
+    re.IGNORECASE,
+)
+
+
+@check(
+    "observation.outage",
+    Severity.WARNING,
+    "An outage has no cause in the conversation, so the agent can learn nothing from it but to distrust its tools.",
+)
+def outage(trajectory: Trajectory, context: Context) -> Iterator[Note]:
+    for index, turn in enumerate(trajectory.turns):
+        text = (turn.content or "")[:2000]
+        match = _OUTAGE.search(text) if turn.role == "tool" and turn.is_error else None
+        if match is not None:
+            yield Note(f"The error speaks of an outage ({show(match.group())}), not of the call.", index)
+
+
+RULES = (read_changed, unlike_error, denies_known, outage)

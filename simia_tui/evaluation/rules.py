@@ -36,7 +36,7 @@ CATCHES: dict[str, frozenset[str]] = {
     ),
     "unknown_tool": frozenset({"call.unknown-tool"}),
     "missing_argument": frozenset({"call.missing-argument"}),
-    "invented_error": frozenset({"observation.unlike-error", "observation.denies-known"}),
+    "invented_error": frozenset({"observation.unlike-error", "observation.denies-known", "observation.outage"}),
     "contradiction": frozenset({"state.read-changed"}),
 }
 """For each kind of defect, the rules whose finding counts as catching it."""

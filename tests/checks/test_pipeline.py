@@ -189,6 +189,14 @@ ROWS = [
         WARNING,
         "which turn 2 shows",
     ),
+    Row(
+        "observation.outage",
+        reads(("get_seat", SEAT, "Error: seat 503 is in no row", True)),
+        reads(("get_seat", SEAT, "Error: service unavailable", True)),
+        2,
+        WARNING,
+        "unavailable",
+    ),
 ]
 
 
