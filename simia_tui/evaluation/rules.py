@@ -9,7 +9,11 @@ from simia_tui.model import Finding
 
 
 class Defect(Protocol):
-    """What was broken on purpose, as the demo model records it. `turn` counts from 0 in the reply it wrote."""
+    """What was broken on purpose, as the demo model records it.
+
+    `turn` counts from 0 in the reply. It is the turn of the call for a defect of a call, that of the observation
+    for an invented error, and that of the later observation for a contradiction, which is where the rules report.
+    """
 
     @property
     def kind(self) -> str: ...
@@ -44,13 +48,6 @@ CATCHES: dict[str, frozenset[str]] = {
 STRUCTURAL = ("broken_json", "unknown_tool", "missing_argument")
 """The kinds that a rule can decide from the call alone; every one of them must be found."""
 
-_REACH = {"invented_error": 1, "contradiction": None}
-"""How many turns after the defect a finding may stand; 0 for all other kinds, None for any number.
-
-An invented error may be recorded at the call or at the answer that follows it. A contradiction lies between
-two turns: where the false one comes first, it shows only at the later, true one, however far away.
-"""
-
 
 class KindScore(NamedTuple):
     """Of the injected defects of one kind, how many were found."""
@@ -82,8 +79,8 @@ class Scores(NamedTuple):
 def score(cases: Iterable[Case]) -> Scores:
     """Counts over all `cases`, including those without a defect: their findings are false alarms.
 
-    A defect is found if one of its rules (`CATCHES`) has a finding at its turn, or within the reach of its
-    kind. A finding is true if it catches a defect in this sense. Rules that catch no kind at all are left out, as
+    A defect is found if one of its rules (`CATCHES`) has a finding at its very turn. A finding is
+    true if it catches a defect in this sense. Rules that catch no kind at all are left out, as
     the record says nothing of them.
     """
     injected: Counter[str] = Counter()
@@ -106,11 +103,7 @@ def score(cases: Iterable[Case]) -> Scores:
 
 def catches(defect: Defect, finding: Finding) -> bool:
     """Whether `finding` reports `defect`."""
-    if finding.turn is None or finding.rule not in CATCHES.get(defect.kind, frozenset()):
-        return False
-    reach = _REACH.get(defect.kind, 0)
-    distance = finding.turn - defect.turn
-    return distance >= 0 and (reach is None or distance <= reach)
+    return finding.turn == defect.turn and finding.rule in CATCHES.get(defect.kind, frozenset())
 
 
 def _kinds(injected: Mapping[str, int], found: Mapping[str, int]) -> tuple[KindScore, ...]:
