@@ -16,21 +16,23 @@ settings.register_profile(
 settings.load_profile("simia")
 
 
+_BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
+_REAL_DATA = Path(os.environ.get("SIMIA_REAL_DATA", _BESIDE))
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the keys, settings or colours of the person who runs it."""
     for name in [*os.environ]:
         if name.startswith(("OPENAI_", "SIMIA_", "AZURE_")) or name in ("NO_COLOR", "COLORTERM"):
-            monkeypatch.delenv(name)
+            monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SIMIA_REVIEWER", "tester")
 
 
 @pytest.fixture
 def real_data() -> Path:
     """The folder of real trajectories that lies beside a development checkout."""
-    folder = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
-    if "SIMIA_REAL_DATA" in os.environ:
-        folder = Path(os.environ["SIMIA_REAL_DATA"])
+    folder = _REAL_DATA
     if not folder.is_dir():
         pytest.skip("the real trajectories are not on this machine (set SIMIA_REAL_DATA to their folder)")
     return folder

@@ -76,7 +76,8 @@ def run(arguments: list[str]) -> int:
         return _say("stopped.", 130)
     except click.ClickException as error:
         where = f" See `{error.ctx.command_path} --help`." if isinstance(error, click.UsageError) and error.ctx else ""
-        return _say(error.format_message().rstrip(".") + "." + where, 2)
+        sentence = " ".join(error.format_message().split()).rstrip(".")
+        return _say(f"{sentence}.{where}", 2)
     except SimiaError as error:
         if debug:
             traceback.print_exc()

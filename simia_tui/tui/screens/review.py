@@ -56,7 +56,7 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("#", lambda row: str(row.pk), width=6, right=True, drop=1),
     Column("status", _status, width=10),
     Column("rules", _rules, width=8),
-    Column("title", lambda row: row.title or "(no user text)", flex=1, least=16),
+    Column("title", lambda row: row.title or "(no user text)", flex=1, least=24),
     Column("turns", lambda row: str(row.turns), width=5, right=True, drop=2),
     Column("errors", lambda row: str(row.errors or ""), width=6, right=True, drop=3),
     Column("domain", lambda row: row.domain, width=9, drop=4),
