@@ -10,7 +10,7 @@ from simia_tui.training.record import RunRecord
 from simia_tui.training.watch import Watch
 
 if TYPE_CHECKING:
-
+    # Type checks skip the heavy libraries; the hooks below are the whole of the interface.
     class TrainerCallback: ...
 else:
     from transformers import TrainerCallback

@@ -1,6 +1,7 @@
 """The model card beside the adapter: what it was made of and how."""
 
 import json
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
@@ -56,8 +57,8 @@ def render(run: Run, export: Export, profile: Profile, base: str, census: Census
 
 def command(run: Run, export: Export) -> str:
     """The command that trains the same again."""
-    given = run.spec.model_dump(exclude_none=True, exclude={"method", "random_seed", "epochs"})
-    options = [f"--{name.replace('_', '-')} {value}" for name, value in given.items()]
+    given = run.spec.model_dump(exclude_none=True, exclude={"method", "random_seed"})
+    options = [f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given.items()]
     return " ".join(["simia train sft", export.name, *options])
 
 

@@ -39,7 +39,7 @@ class Profile(Record):
     save_steps: int = 50
 
 
-MIN_STEPS = 30
+MIN_STEPS = 24
 
 _ALL = (
     Profile(
@@ -48,9 +48,10 @@ _ALL = (
         device="cpu",
         needs_model=False,
         max_steps=60,
-        token_budget=220_000,
-        batch_size=2,
-        accumulation=1,
+        token_budget=160_000,
+        # Single rows need no padding, and without a padding mask attention costs a third less on a CPU.
+        batch_size=1,
+        accumulation=2,
         learning_rate=1e-2,
         warmup_steps=5,
         max_length=4096,
@@ -124,10 +125,9 @@ def settle(spec: TrainSpec) -> Profile:
     return base.model_copy(update=given)
 
 
-def planned_steps(settled: Profile, lengths: list[int]) -> int | None:
-    """Optimizer steps for rows of these lengths in tokens; None where epochs decide. Same rows, same answer."""
-    if settled.max_steps is None or settled.token_budget is None or not lengths:
+def planned_steps(settled: Profile, mean_length: float) -> int | None:
+    """Optimizer steps for rows of this mean length in tokens, cutoff applied; None where epochs decide."""
+    if settled.max_steps is None or settled.token_budget is None:
         return settled.max_steps
-    mean = sum(min(length, settled.max_length) for length in lengths) / len(lengths)
-    affordable = int(settled.token_budget / (mean * settled.batch_size * settled.accumulation))
+    affordable = int(settled.token_budget / (mean_length * settled.batch_size * settled.accumulation))
     return min(settled.max_steps, max(MIN_STEPS, affordable))

@@ -20,8 +20,9 @@ class RunRecord:
         self.id = run
         self.run: Run = runs.run(self._db, run)
         self.export: Export = exports.export(self._db, self.run.export)
-        self.folder: Path = workspace.root / self.run.path
-        self.bundle: Path = workspace.root / self.export.path
+        root = workspace.root.absolute()
+        self.folder: Path = root / self.run.path
+        self.bundle: Path = root / self.export.path
 
     @property
     def _db(self) -> sqlite3.Connection:

@@ -116,6 +116,8 @@ def _train(record: RunRecord, profile: Profile, watch: Watch, began: float) -> t
         return RunStatus.STOPPED, result
     adapter = record.folder / "adapter"
     trainer.save_model(str(adapter))
+    # A pickle of the trainer's arguments: of no use to who loads the adapter, and pickles are not to be passed on.
+    (adapter / "training_args.bin").unlink(missing_ok=True)
     result["adapter"] = str(adapter)
     card.write(adapter, card.render(record.run, record.export, profile, str(base_folder), census, result))
     return RunStatus.DONE, result
@@ -138,6 +140,7 @@ def _prepare(record: RunRecord, profile: Profile, watch: Watch) -> tuple[Any, da
     _quiet_libraries()
     if folder is None:
         folder = tiny.build(record.folder / "base", data.read(record.bundle), spec.random_seed)
+    print(f"base model {folder}", flush=True)
     tokenizer = base.load_tokenizer(folder)
     template = base.training_template(tokenizer)
     if not base.trains_the_end(tokenizer, template):
@@ -149,10 +152,11 @@ def _prepare(record: RunRecord, profile: Profile, watch: Watch) -> tuple[Any, da
     _write_config(record, profile, folder, census)
     model = base.load_model(folder, profile)
     watch.check()
-    return _trainer(record, profile, model, tokenizer, dataset), census, folder
+    steps = profiles.planned_steps(profile, census.tokens / census.used)
+    return _trainer(_config(record, profile, steps), profile, model, tokenizer, dataset), census, folder
 
 
-def _trainer(record: RunRecord, profile: Profile, model: Any, tokenizer: Any, dataset: Any) -> Any:
+def _trainer(config: Any, profile: Profile, model: Any, tokenizer: Any, dataset: Any) -> Any:
     from peft import LoraConfig
     from transformers import PrinterCallback
     from trl import SFTTrainer
@@ -167,7 +171,7 @@ def _trainer(record: RunRecord, profile: Profile, model: Any, tokenizer: Any, da
     )
     trainer = SFTTrainer(
         model=model,
-        args=_config(record, profile, [len(ids) for ids in dataset["input_ids"]]),
+        args=config,
         train_dataset=dataset,
         processing_class=tokenizer,
         peft_config=lora,
@@ -176,7 +180,7 @@ def _trainer(record: RunRecord, profile: Profile, model: Any, tokenizer: Any, da
     return trainer
 
 
-def _config(record: RunRecord, profile: Profile, lengths: list[int]) -> Any:
+def _config(record: RunRecord, profile: Profile, steps: int | None) -> Any:
     """TRL's settings. The rows come with labels (assistant turns only), so `assistant_only_loss` is not asked for."""
     from trl import SFTConfig
 
@@ -186,7 +190,7 @@ def _config(record: RunRecord, profile: Profile, lengths: list[int]) -> Any:
         use_cpu=not on_gpu,
         bf16=on_gpu and profile.bf16,
         num_train_epochs=profile.epochs,
-        max_steps=profiles.planned_steps(profile, lengths) or -1,
+        max_steps=steps or -1,
         per_device_train_batch_size=profile.batch_size,
         gradient_accumulation_steps=profile.accumulation,
         learning_rate=profile.learning_rate,

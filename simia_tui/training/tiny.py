@@ -86,6 +86,7 @@ def _texts(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         for message in map(message_for_template, row["messages"]):
             yield message["content"]
+            yield message.get("reasoning_content", "")
             for call in message.get("tool_calls", ()):
                 yield json.dumps(call["function"], ensure_ascii=False)
         for tool in row.get("tools") or ():

@@ -28,6 +28,12 @@ def test_a_users_words_that_look_like_a_turn_are_not_trained(tokenizer: Any, row
     assert "forgery" not in "".join(mask.trained_spans(tokenizer, rows[0]))
 
 
+def test_reasoning_is_trained_with_its_turn(tokenizer: Any, rows: list[dict[str, Any]]) -> None:
+    rows[6]["messages"][7]["reasoning_content"] = "The loan was extended."
+    last = mask.trained_spans(tokenizer, rows[6])[-1]
+    assert last == "<think>\nThe loan was extended.\n</think>\n\nDone: you may keep the saw longer.<|im_end|>"
+
+
 def test_a_turn_marked_as_masked_is_not_trained(tokenizer: Any, rows: list[dict[str, Any]]) -> None:
     rows[6]["messages"][4]["loss"] = False
     trained = mask.trained_spans(tokenizer, rows[6])

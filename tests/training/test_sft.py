@@ -117,9 +117,7 @@ def test_a_killed_run_goes_on_without_hole_or_double(workspace: Workspace, new_r
     with subprocess.Popen(_command(workspace, record), stdout=subprocess.PIPE, text=True, bufsize=1) as process:
         assert process.stdout is not None
         assert any(line.startswith("step 14/") for line in process.stdout)
-        second = subprocess.run(_command(workspace, record), capture_output=True, text=True, check=False)
         process.send_signal(signal.SIGKILL)
-    assert second.returncode == 1 and "already trains" in second.stderr
     row = _row(workspace, record)
     assert row.status == RunStatus.RUNNING and row.pid == process.pid
     done = subprocess.run(_command(workspace, record), capture_output=True, text=True, check=False)
@@ -187,6 +185,16 @@ def test_a_failed_run_says_why_in_one_sentence(
     assert row.status == RunStatus.FAILED and row.reason is not None
     assert said in row.reason and "\n" not in row.reason
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_second_trainer_of_a_run_is_refused(
+    workspace: Workspace, new_run: NewRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = new_run()
+    with sft._only_one(record.folder):
+        assert sft.main(["--workspace", str(workspace.root), "--run", str(record.id)]) == 1
+    assert "already trains the run" in capsys.readouterr().err
+    assert _row(workspace, record).status == RunStatus.QUEUED
 
 
 def test_no_workspace_or_no_run_is_wrong_usage(
