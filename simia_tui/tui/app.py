@@ -1,27 +1,36 @@
 """The workbench application: its rooms as modes, the keys that hold everywhere, and the pulse that brings news."""
 
+import sqlite3
 import sys
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from operator import itemgetter
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from simia_tui.services import synthesis, training
 from simia_tui.store import Workspace, data_version
+from simia_tui.store.connection import explain
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.screens.base import RoomScreen
 from simia_tui.tui.screens.exports import ExportsScreen
-from simia_tui.tui.screens.goto import GoToStrip
+from simia_tui.tui.screens.goto import ROOM_KEYS, GoToStrip
 from simia_tui.tui.screens.help import HelpScreen
 from simia_tui.tui.screens.home import HomeScreen
 from simia_tui.tui.screens.importing import ImportDialog
 from simia_tui.tui.screens.jobs import JobsScreen
 from simia_tui.tui.screens.launch import LaunchDialog
 from simia_tui.tui.screens.review import EpisodesScreen, SeedsScreen
+from simia_tui.tui.screens.small import SmallScreen, too_small
 from simia_tui.tui.screens.train import TrainDialog
+from simia_tui.tui.text import visible
 
 RECONCILE_S = 5.0
 """How often runs and jobs whose process died are looked for."""
@@ -43,19 +52,20 @@ class Workbench(App[None]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "go", "Go to", id="app.go", tooltip="Go to another room: g, then its letter"),
+        Binding("I", "import", "Import", id="app.import", tooltip="Import files of real traces"),
+        Binding("S", "synthesize", "Simulate", id="app.synthesize", tooltip="Simulate episodes from approved seeds"),
         Binding("T", "train", "Train", id="app.train", tooltip="Freeze the approved episodes and train on them"),
-        Binding("E", "export", "Export", show=False, id="app.export", tooltip="Freeze the approved episodes"),
-        Binding("S", "synthesize", "Simulate", show=False, id="app.synthesize", tooltip="Start a background job"),
-        Binding("I", "import", "Import", show=False, id="app.import", tooltip="Import files of traces"),
+        Binding("E", "export", "Export", id="app.export", tooltip="Freeze the approved episodes, without training"),
+        Binding("colon", "command_palette", "Commands", id="app.command", key_display=":", tooltip="Every act by name"),
+        Binding("q", "quit", "Quit", id="app.quit", tooltip="Close the workbench; jobs and runs go on"),
         Binding("question_mark", "help", "Keys", id="app.help", key_display="?", tooltip="All keys that act now"),
-        Binding("colon", "command_palette", "Commands", show=False, id="app.command", key_display=":"),
-        Binding("q", "quit", "Quit", show=False, id="app.quit", tooltip="Close the workbench; jobs and runs go on"),
-    ]
+    ]  # fmt: skip
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self.bench = Bench.open(workspace)
         self._version = data_version(self.bench.db)
+        self._trouble = ""
 
     def on_mount(self) -> None:
         ui = self.bench.settings.ui
@@ -71,16 +81,46 @@ class Workbench(App[None]):
     def on_unmount(self) -> None:
         self.bench.db.close()
 
+    def on_resize(self, event: events.Resize) -> None:
+        small = too_small(event.size)
+        if small and not isinstance(self.screen, SmallScreen):
+            self.push_screen(SmallScreen())
+        elif not small and isinstance(self.screen, SmallScreen):
+            self.screen.dismiss(None)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """As Textual's, but text that may come from data is shown as it is: no markup, no control characters."""
+        super().notify(visible(message), title=visible(title), severity=severity, timeout=timeout, markup=False)
+
     def _pulse(self) -> None:
-        version = data_version(self.bench.db)
-        if version != self._version:
-            self._version = version
-            self.tell_rooms()
+        try:
+            version = data_version(self.bench.db)
+            if version != self._version:
+                self._version = version
+                self.tell_rooms()
+        except sqlite3.Error as error:
+            self._cannot_read(error)
+
+    def _cannot_read(self, error: sqlite3.Error) -> None:
+        """Says once why the screens stand still; the next pulse tries again."""
+        sentence = str(explain(error))
+        if sentence != self._trouble:
+            self._trouble = sentence
+            self.notify(sentence, title="The workspace cannot be read", severity="error")
 
     def tell_rooms(self) -> None:
         """Lets the room in view read the workspace again."""
         room = self.screen_stack[0]
-        if isinstance(room, RoomScreen):
+        # A room that has just been switched to reads for itself as soon as it stands.
+        if isinstance(room, RoomScreen) and room.is_mounted:
             room.news()
 
     def _reconcile(self) -> None:
@@ -98,30 +138,26 @@ class Workbench(App[None]):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.state is WorkerState.ERROR:
-            self.notify(str(event.worker.error), title="That did not work", severity="error", markup=False)
+            self.notify(str(event.worker.error), title="That did not work", severity="error")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Everything a key does stands in the palette too."""
-        yield from super().get_system_commands(screen)
-        seen: set[str] = set()
-        for _, binding, enabled, tooltip in screen.active_bindings.values():
-            if (
-                enabled
-                and binding.id
-                and binding.id not in seen
-                and not binding.id.startswith(("table.", "transcript."))
-            ):
+        """Everything a key does now stands in the palette too, and every room."""
+        for word, mode in filter(itemgetter(0), ROOM_KEYS.values()):
+            yield SystemCommand(f"Go to {word}", "Another room", partial(self._go, mode))
+        seen: set[str] = {"app.command", "app.go"}
+        for node, binding, enabled, tooltip in screen.active_bindings.values():
+            if enabled and binding.id and binding.id not in seen:
                 seen.add(binding.id)
-                key = self.get_key_display(binding)
-                yield SystemCommand(
-                    f"{binding.description} ({key})",
-                    tooltip or binding.description,
-                    self._runner(screen, binding.action),
-                )
+                name = f"{binding.description} ({self.get_key_display(binding)})"
+                yield SystemCommand(name, tooltip or binding.description, self._runner(node, binding.action))
+        yield SystemCommand("Theme", "Choose the colours", self.action_change_theme)
+        yield SystemCommand(
+            "Screenshot", "Save this screen as an SVG picture", lambda: self.set_timer(0.1, self.deliver_screenshot)
+        )
 
-    def _runner(self, screen: Screen[object], action: str):  # type: ignore[no-untyped-def]  # a callback of Textual's own shape
+    def _runner(self, node: DOMNode, action: str) -> Callable[[], Awaitable[None]]:
         async def run() -> None:
-            await self.run_action(action, self if hasattr(self, f"action_{action.partition('(')[0]}") else screen)
+            await self.run_action(action, node)
 
         return run
 
@@ -144,7 +180,7 @@ class Workbench(App[None]):
     def _started(self, sentence: str | None) -> None:
         if sentence is not None:
             self.switch_mode("exports")
-            self.notify(sentence, markup=False)
+            self.notify(sentence)
             self.tell_rooms()
 
     def action_synthesize(self) -> None:
@@ -153,7 +189,7 @@ class Workbench(App[None]):
     def _queued(self, sentence: str | None) -> None:
         if sentence is not None:
             self.switch_mode("jobs")
-            self.notify(sentence, markup=False)
+            self.notify(sentence)
             self.tell_rooms()
 
     def action_import(self) -> None:
@@ -161,7 +197,7 @@ class Workbench(App[None]):
 
     def _imported(self, sentence: str | None) -> None:
         if sentence is not None:
-            self.notify(sentence, markup=False)
+            self.notify(sentence)
             self.tell_rooms()
 
 
@@ -169,10 +205,15 @@ def open_workbench(workspace: Workspace) -> None:
     """Runs the workbench in this terminal until the user leaves.
 
     Raises:
-        UsageError: standard input or output is no terminal, or the settings are wrong.
+        UsageError: input, output or error is no terminal, or the settings are wrong.
+        SimiaError: the workbench broke off.
     """
-    from simia_tui.errors import UsageError
+    from simia_tui.errors import SimiaError, UsageError
 
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual paints on standard error, so a screen that goes to a file would stay black.
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         raise UsageError("The workbench needs a terminal; for scripts use a command, see `simia --help`.")
-    Workbench(workspace).run()
+    app = Workbench(workspace)
+    app.run()
+    if app.return_code:
+        raise SimiaError("The workbench has broken off; decisions made so far are kept, and what went wrong is above.")

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from simia_tui.settings import Settings
 from simia_tui.store import Workspace
 
+PATIENCE_S = 1.0
+"""Seconds that a key waits for another writer: batches of the worker take milliseconds, and a frozen screen is worse
+than a sentence that says who holds the database."""
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -18,7 +22,7 @@ class Bench:
     @classmethod
     def open(cls, workspace: Workspace) -> "Bench":
         """Reads the settings and connects."""
-        return cls(workspace, Settings.load(workspace.root), workspace.connect())
+        return cls(workspace, Settings.load(workspace.root), workspace.connect(timeout=PATIENCE_S))
 
     @property
     def reviewer(self) -> str:

@@ -74,6 +74,11 @@ def visible(text: str, *, lines: bool = False) -> str:
     return text.expandtabs(TAB) if "\t" in text else text
 
 
+def one_for_one(text: str) -> str:
+    """`text` with every hidden character but tabs as one visible character, so that places in it stay places."""
+    return _hidden_but_breaks.sub(lambda match: chr(0x2400 + ord(match[0])) if match[0] < " " else "\ufffd", text)
+
+
 def clip(text: str, width: int) -> str:
     """`text` in at most `width` cells, with an ellipsis where it was cut."""
     if width <= 0:

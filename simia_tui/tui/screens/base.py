@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.worker import Worker, WorkerState
 
 from simia_tui.model import JobStatus, RunStatus, Status
 from simia_tui.store import jobs, runs, trajectories
@@ -66,6 +67,10 @@ class RoomScreen(Screen[None]):
         }
         title.demo = trajectories.has_demo(db)
         self.refresh_data()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR:
+            self.app.notify(str(event.worker.error), title="That did not work", severity="error")
 
     def say(self, text: str) -> None:
         """A word at the right end of the key bar."""

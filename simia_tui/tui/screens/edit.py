@@ -8,17 +8,25 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Static, TextArea
 
 from simia_tui.errors import SimiaError, UsageError
-from simia_tui.model import Trajectory
+from simia_tui.model import Trajectory, Turn
 from simia_tui.services import reviewing
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.text import visible
 from simia_tui.tui.widgets.key_bar import KeyBar
+from simia_tui.tui.widgets.plain_area import PlainArea
+from simia_tui.tui.widgets.turn_lines import plural
 
 MAX_CHARS = 30_000
 """A longer text is slow under the cursor (16 ms a key at 20 kB, measured): `simia seeds edit` takes it instead."""
+
+
+def too_long(turn: Turn) -> bool:
+    """Whether the turn holds more text than can be edited with comfort here."""
+    texts = [turn.content or "", *(_arguments_text(call.arguments, call.raw) for call in turn.tool_calls)]
+    return sum(map(len, texts)) > MAX_CHARS
 
 
 class EditDialog(ModalScreen[int | None]):
@@ -27,6 +35,7 @@ class EditDialog(ModalScreen[int | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2,ctrl+o", "save", "Save", id="edit.save", priority=True, tooltip="Keep the edit as a new revision"),
         Binding("escape", "cancel", "Cancel", id="edit.cancel", priority=True, tooltip="Leave without a change"),
+        Binding("tab", "app.focus_next", "Next field", id="edit.next", tooltip="Next field"),
     ]
 
     def __init__(self, bench: Bench, pk: int, trajectory: Trajectory, turn: int) -> None:
@@ -39,41 +48,28 @@ class EditDialog(ModalScreen[int | None]):
 
     def compose(self) -> ComposeResult:
         turn = self._old
-        with Vertical(id="edit", classes="dialog"):
-            yield Static(f"Turn {self._turn + 1}: {turn.role}. The original is kept.", id="edit-head", markup=False)
-            with VerticalScroll(id="edit-fields"):
+        with Vertical(id="edit", classes="dialog") as box:
+            box.border_title = f"Turn {self._turn + 1}: {turn.role}"
+            box.border_subtitle = "the original is kept"
+            with VerticalScroll(id="edit-fields", can_focus=False):
                 if turn.content is not None or not turn.tool_calls:
                     yield Static("text", classes="label")
-                    yield TextArea(turn.content or "", id="content", tab_behavior="focus")
+                    yield PlainArea(turn.content or "", id="content")
                 for n, call in enumerate(turn.tool_calls):
                     yield Static(f"call {n + 1}: tool", classes="label")
-                    yield Input(call.name, id=f"tool-{n}")
+                    yield PlainArea(call.name, id=f"tool-{n}", classes="one-line")
                     yield Static(f"call {n + 1}: arguments, a JSON object", classes="label")
-                    yield TextArea(_arguments_text(call.arguments, call.raw), id=f"arguments-{n}", tab_behavior="focus")
+                    yield PlainArea(_arguments_text(call.arguments, call.raw), id=f"arguments-{n}")
             yield Static("", id="edit-problem", markup=False)
         yield KeyBar(pinned=("edit.save", "edit.cancel"))
-
-    def on_mount(self) -> None:
-        size = len(self._old.content or "") + sum(len(area.text) for area in self.query(TextArea))
-        if size > MAX_CHARS * 2:
-            self.dismiss(None)
-            self.app.notify(
-                f"This turn is too long to edit here; use `simia seeds edit {self._pk} --turn {self._turn + 1}`.",
-                severity="warning",
-                markup=False,
-            )
 
     def on_text_area_changed(self, _event: TextArea.Changed) -> None:
         self._asked = False
         self._validate()
 
-    def on_input_changed(self, _event: Input.Changed) -> None:
-        self._asked = False
-        self._validate()
-
     def _calls(self) -> list[tuple[str, str]]:
         return [
-            (self.query_one(f"#tool-{n}", Input).value, self.query_one(f"#arguments-{n}", TextArea).text)
+            (self.query_one(f"#tool-{n}", TextArea).text, self.query_one(f"#arguments-{n}", TextArea).text)
             for n in range(len(self._old.tool_calls))
         ]
 
@@ -107,7 +103,8 @@ class EditDialog(ModalScreen[int | None]):
         except SimiaError as error:
             self.query_one("#edit-problem", Static).update(Content(visible(str(error))))
             return
-        self.app.notify(f"Saved; the rules now find {len(findings)} things. u takes it back.", markup=False)
+        found = plural(len(findings), "thing") if findings else "nothing"
+        self.app.notify(f"Saved as a new revision; the rules find {found} in it. u takes it back.")
         self.dismiss(self._turn)
 
     def action_cancel(self) -> None:

@@ -22,6 +22,7 @@ from simia_tui.tui.widgets.curve import Curve
 from simia_tui.tui.widgets.record_table import Column, RecordTable
 
 LOG_LINES = 6
+RESUMABLE = (RunStatus.STOPPED, RunStatus.FAILED)
 INK = {
     "done": "success",
     "failed": "error",
@@ -82,7 +83,7 @@ class ExportsScreen(RoomScreen):
                 )
             with Vertical(id="run"):
                 yield Static("", id="run-head", markup=False)
-                yield Curve(id="curve")
+                yield Curve(x_label="step", empty="No loss has been logged yet.", id="curve")
                 yield Static("", id="run-facts", markup=False)
 
     def on_mount(self) -> None:
@@ -118,6 +119,7 @@ class ExportsScreen(RoomScreen):
         return self._runs.get(pk) if pk is not None else None
 
     def _show_run(self) -> None:
+        self.refresh_bindings()
         if self.query_one("#exports-table").has_focus:
             return
         run = self._run
@@ -158,6 +160,15 @@ class ExportsScreen(RoomScreen):
         self.query_one("#run-head", Static).update(Content.styled(visible(head), "bold"))
         self.query_one("#run-facts", Static).update(Content("\n".join(lines)))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what the run under the cursor can do stands in the key bar."""
+        if action not in ("stop", "resume"):
+            return True
+        run = self._run if self.is_mounted and not self.query_one("#exports-table").has_focus else None
+        if run is None:
+            return False
+        return run.status in RESUMABLE if action == "resume" else not run.status.ended
+
     def action_stop(self) -> None:
         run = self._run
         if run is None or run.status.ended:
@@ -178,7 +189,7 @@ class ExportsScreen(RoomScreen):
         try:
             act()
         except SimiaError as error:
-            self.app.notify(str(error), severity="error", markup=False)
+            self.app.notify(str(error), severity="error")
         self.news()
 
 

@@ -9,6 +9,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
+from textual.worker import Worker, WorkerState
 
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.text import visible
@@ -67,12 +68,16 @@ class Form(ModalScreen[str | None]):
 
     def report(self, text: str | Content) -> None:
         """Shows what would happen."""
-        self.query_one("#report", Static).update(Content(visible(text)) if isinstance(text, str) else text)
+        self.query_one("#report", Static).update(Content(visible(text, lines=True)) if isinstance(text, str) else text)
 
     def problem(self, text: str) -> None:
         """Shows why it does not happen."""
         self.busy = False
         self.query_one("#problem", Static).update(Content.styled(visible(text), "$text-error"))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR:
+            self.problem(str(event.worker.error))
 
     def action_submit(self) -> None:
         if not self.busy:

@@ -8,9 +8,9 @@ ROOM_KEYS = {
     "e": ("episodes", "episodes"),
     "j": ("jobs", "jobs"),
     "x": ("exports & runs", "exports"),
-    "t": ("training", "exports"),
+    "t": ("", "exports"),
 }
-"""Letter to word and mode."""
+"""Letter to word and mode; a second letter for the same room (t for training) has no word and is not shown."""
 
 
 class GoToStrip(Strip[str]):

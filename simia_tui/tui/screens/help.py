@@ -14,6 +14,9 @@ LOOP = (
     "then freeze the approved ones and train (T). Nothing is lost: u takes back any decision, also after a restart."
 )
 
+GROUPS = ("On this screen", "In the list", "In the transcript", "Everywhere")
+"""Headings, in the order in which they are of use."""
+
 
 class HelpScreen(ModalScreen[None]):
     """The keys of `screen`, grouped by where they come from."""
@@ -31,22 +34,22 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help", classes="dialog") as box:
             box.border_title = "Keys"
-            box.border_subtitle = "esc closes"
-            yield Static(LOOP, markup=False, id="help-loop")
+            box.border_subtitle = "j and k scroll, esc closes"
             yield Static(self._keys(), markup=False)
+            yield Static(LOOP, markup=False, id="help-loop")
 
     def _keys(self) -> Content:
         lines: list[Content] = []
         group = ""
-        for title, keys, what in sorted(self._rows(), key=lambda row: row[0]):
+        for title, keys, what in sorted(self._rows(), key=lambda row: GROUPS.index(row[0])):
             if title != group:
-                lines += [Content(""), Content.styled(title, "bold underline")]
+                lines += [Content("")] * bool(lines) + [Content.styled(title, "bold underline")]
                 group = title
             lines.append(Content.assemble(Content.styled(keys.ljust(18), "bold $text-primary"), Content(what)))
         return Content("\n").join(lines)
 
     def _rows(self) -> list[tuple[str, str, str]]:
-        titles = {"app": "Everywhere", "table": "In a list", "transcript": "In a transcript"}
+        titles = {"app": GROUPS[3], "table": GROUPS[1], "transcript": GROUPS[2]}
         keys: dict[str, list[str]] = {}
         meant: dict[str, tuple[str, str]] = {}
         for _, binding, _enabled, tooltip in self._below.active_bindings.values():
@@ -54,7 +57,7 @@ class HelpScreen(ModalScreen[None]):
                 continue
             room = binding.id.partition(".")[0]
             keys.setdefault(binding.id, []).append(self.app.get_key_display(binding))
-            meant[binding.id] = (titles.get(room, "On this screen"), tooltip or binding.tooltip or binding.description)
+            meant[binding.id] = (titles.get(room, GROUPS[0]), tooltip or binding.tooltip or binding.description)
         return [(meant[name][0], " ".join(dict.fromkeys(shown)), meant[name][1]) for name, shown in keys.items()]
 
     def action_scroll(self, lines: int) -> None:

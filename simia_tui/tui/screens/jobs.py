@@ -102,6 +102,7 @@ class JobsScreen(RoomScreen):
         return self._jobs.get(pk) if pk is not None else None
 
     def _show_job(self) -> None:
+        self.refresh_bindings()
         job = self._job
         facts = self.query_one("#job-facts", Static)
         if job is None:
@@ -132,6 +133,13 @@ class JobsScreen(RoomScreen):
                 f"  task {a.ord}, try {a.n}: {a.outcome or 'in flight'}  {visible(a.message or '')}" for a in faults
             ]
         return lines
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what the job under the cursor can do stands in the key bar."""
+        if action not in ("pause", "cancel", "retry"):
+            return True
+        job = self._job if self.is_mounted else None
+        return job is not None and (job.failed > 0 if action == "retry" else not job.status.ended)
 
     def action_pause(self) -> None:
         job = self._job
@@ -165,5 +173,5 @@ class JobsScreen(RoomScreen):
         try:
             act()
         except SimiaError as error:
-            self.app.notify(str(error), severity="error", markup=False)
+            self.app.notify(str(error), severity="error")
         self.news()

@@ -31,20 +31,30 @@ class Strip(ModalScreen[T | None], Generic[T]):
     """
 
     def __init__(self, question: str, choices: Mapping[str, tuple[str, T]]) -> None:
-        """`choices` maps a key (as Textual names it) to a word and the value it stands for."""
+        """`choices` maps a key (as Textual names it) to a word and the value it stands for; without a word
+        it is not shown."""
         super().__init__()
         self._question = question
         self._choices = choices
 
     def compose(self) -> ComposeResult:
-        yield Static(self._content(), id="strip", markup=False)
+        yield Static("", id="strip", markup=False)
 
-    def _content(self) -> Content:
-        parts: list[Content] = [Content.styled(self._question, "bold")]
-        for key, (word, _) in self._choices.items():
-            parts += [Content("   "), Content.styled(_shown(key), "bold $text-primary"), Content(f" {word}")]
-        parts += [Content("   "), Content.styled("esc", "bold $text-primary"), Content(" leave")]
-        return Content.assemble(*parts)
+    def on_resize(self) -> None:
+        self.query_one("#strip", Static).update(self._content(self.app.size.width - 2))
+
+    def _content(self, width: int) -> Content:
+        """Question and choices; a line is never broken within a choice."""
+        line = Content.styled(self._question, "bold")
+        lines: list[Content] = []
+        for key, word in [*((key, word) for key, (word, _) in self._choices.items() if word), ("escape", "leave")]:
+            choice = Content.assemble(Content.styled(_shown(key), "bold $text-primary"), f" {word}")
+            if line.cell_length + 3 + choice.cell_length > width:
+                lines.append(line)
+                line = choice
+            else:
+                line = Content.assemble(line, "   ", choice)
+        return Content("\n").join([*lines, line])
 
     def on_key(self, event: events.Key) -> None:
         event.stop()

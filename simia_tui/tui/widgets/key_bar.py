@@ -104,7 +104,8 @@ class KeyBar(LineWidget):
             pinned = binding.id in self._pinned
             key = Key(app.get_key_display(binding), binding.description, binding.key, enabled, pinned)
             ranked.append((3 if pinned else rank, key))
-        return [key for _, key in sorted(ranked, key=lambda item: item[0])]
+        # Keys that only move come after those that act, wherever a base class has put them.
+        return [key for _, key in sorted(ranked, key=lambda item: (item[0], item[1].press == "tab"))]
 
     @property
     def keys(self) -> list[Placed]:

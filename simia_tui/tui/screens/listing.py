@@ -1,0 +1,56 @@
+"""How a trajectory stands in a list and above its text: columns, words and inks."""
+
+from textual.content import Content
+
+from simia_tui.store import Row
+from simia_tui.tui.text import clip, visible
+from simia_tui.tui.widgets.line_view import Part
+from simia_tui.tui.widgets.record_table import Column
+
+STATUS_INK = {
+    "pending": ("· pending", "muted"),
+    "approved": ("✓ approved", "success"),
+    "rejected": ("✗ rejected", "error"),
+    "flagged": ("⚑ flagged", "warning"),
+}
+VERDICT_INK = {
+    "clean": ("clean", "success"),
+    "repaired": ("repaired", "accent"),
+    "warned": ("warned", "warning"),
+    "broken": ("broken", "error"),
+}
+
+
+def _status(row: Row) -> list[Part]:
+    return [STATUS_INK[row.status]]
+
+
+def _rules(row: Row) -> list[Part]:
+    word, ink = VERDICT_INK[row.verdict]
+    return [(word, ink)]
+
+
+COLUMNS: tuple[Column[Row], ...] = (
+    Column("#", lambda row: str(row.pk), width=6, right=True, drop=1),
+    Column("status", _status, width=10),
+    Column("rules", _rules, width=8),
+    Column("title", lambda row: row.title or "(no user text)", flex=1, least=24),
+    Column("turns", lambda row: str(row.turns), width=5, right=True, drop=2),
+    Column("errors", lambda row: str(row.errors or ""), width=6, right=True, drop=3),
+    Column("domain", lambda row: row.domain, width=9, drop=4),
+    Column("", lambda row: "demo" if row.demo else "", width=4, drop=5),
+)
+
+
+def head(row: Row | None, width: int) -> Content:
+    """The line above a transcript: whose work, number, id, status with fault, verdict, revision, origin."""
+    if row is None:
+        return Content("")
+    word, _ = STATUS_INK[row.status]
+    fault = f": {row.fault}" if row.fault else ""
+    origin = f"job {row.job} task {row.ord}" if row.job is not None else f"row {row.row} of {row.path or ''}"
+    parts = [f"#{row.pk}", row.id[:8], f"{word}{fault}", f"rules: {row.verdict}", origin]
+    if row.revision:
+        parts.insert(4, f"revision {row.revision}")
+    demo = "demo model  " if row.demo else ""
+    return Content.assemble((demo, "bold $text-warning"), clip(visible("  ".join(parts)), width - len(demo)))
