@@ -1,195 +1,320 @@
-"""Runs one job: claims tasks for free slots, keeps that many requests in flight, writes results in batches."""
+"""Runs one job: claims tasks for free slots, keeps that many requests in flight, writes results in groups."""
 
 import asyncio
-import sqlite3
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, Protocol
 
+from simia_tui.errors import SimiaError, UsageError
+from simia_tui.jobs.breaker import Breaker
+from simia_tui.jobs.journal import Journal
 from simia_tui.jobs.tasks import Synthesis
-from simia_tui.llm import Client, cost_nano, retry_rule
-from simia_tui.llm import Price as PriceTable
-from simia_tui.model import NANO, Attempt, Job, JobStatus, Outcome, SynthesizeSpec, Usage
-from simia_tui.store import jobs
-from simia_tui.store.jobs import Result, Task
+from simia_tui.llm import Client, Pacer, Reply, retry_rule
+from simia_tui.model import NANO, Job, JobStatus, Outcome
+from simia_tui.simulate.synthesize import Prompt
+from simia_tui.store import tasks as store
+from simia_tui.store.tasks import Result, Task, Turn
 
 POLL_S = 0.25
 HEARTBEAT_S = 2.0
 CANCEL_GRACE_S = 5.0
-MIN_FAILURES_TO_PAUSE = 20
+STOP_GRACE_S = 20.0
+STALL_S = 1.0
+LONG_WAIT_S = 600.0
+"""A Retry-After beyond this pauses the job until then, with the time on show."""
+
+
+class Stop(Protocol):
+    """Whether the process is to go: `()` says so, `hurry` that it is to go at once."""
+
+    hurry: bool
+
+    def __call__(self) -> bool: ...
 
 
 class Ending(NamedTuple):
-    """Why the runner stopped: the job's next status, with a sentence where a person has to know. None: not over."""
+    """Why the runner stopped: the job's next status, a sentence where a person has to know, when it goes on itself."""
 
-    status: JobStatus | None
+    status: JobStatus
     reason: str | None = None
+    resume_at: float | None = None
+
+
+class _Answer(NamedTuple):
+    task: Task
+    prompt: Prompt
+    reply: Reply
+    started: float
 
 
 class Runner:
-    """The life of one job in this process. `stop` is asked before each claim: true means that the process must go."""
+    """The life of one job in this process.
+
+    Three stages, so that none waits for another: requests in flight, answers that came (`_inbox`), results that wait
+    for their commit (`_results`). Answers are worked on while a commit is under way.
+    """
 
     def __init__(
-        self, db: sqlite3.Connection, job: Job, synthesis: Synthesis, client: Client, stop: Callable[[], bool]
+        self,
+        journal: Journal,
+        job: Job,
+        synthesis: Synthesis,
+        client: Client,
+        pacer: Pacer,
+        breaker: Breaker,
+        stop: Stop,
     ) -> None:
-        self._db = db
+        self._journal = journal
         self._job = job
-        self._spec: SynthesizeSpec = job.spec
+        self._spec = job.spec
         self._synthesis = synthesis
         self._client = client
+        self._pacer = pacer
+        self._breaker = breaker
         self._stop = stop
         self._flying: dict[asyncio.Task[None], Task] = {}
+        self._inbox: list[_Answer] = []
         self._results: list[Result] = []
+        self._log: list[str] = []
         self._news = asyncio.Event()
-        self._failures = 0
         self._ending: Ending | None = None
-        self._spent = job.cost_nano or 0
-        self._worst = self._worst_cost()
+        self._beat = 0.0
+        self._due: float | None = 0.0
+        budget = job.spec.budget_usd
+        self._budget = None if budget is None else int(budget * NANO)
 
     async def run(self) -> Ending:
         """Works until the job is done, paused, cancelled or the process is asked to stop; all results are written."""
-        beat = 0.0
+        self._pacer.expect(self._spec.concurrency, self._synthesis.largest_request)
         while True:
-            self._flush()
-            if time.monotonic() - beat > HEARTBEAT_S:
-                jobs.heartbeat(self._db, self._job.id)
-                beat = time.monotonic()
-            ending = self._ending or self._wanted()
+            turn = await self._turn(self._room())
+            self._launch(turn.tasks)
+            ending = self._ending or self._wanted(turn) or self._idle(turn)
             if ending is not None:
                 return await self._land(ending)
-            self._launch()
-            if not self._flying and (due := jobs.next_due(self._db, self._job.id)) is None:
-                return self._finished()
-            elif not self._flying and due is not None:
-                await self._wait(min(max(due - time.time(), 0.01), POLL_S))
-            else:
-                await self._wait(POLL_S)
+            await self._wait(self._pause())
 
-    def _wanted(self) -> Ending | None:
-        """What the user or the process asks for, or the budget."""
+    def _wanted(self, turn: Turn) -> Ending | None:
+        """What the user or the process asks for."""
+        if turn.desired != "running":
+            return Ending(JobStatus(turn.desired))
         if self._stop():
-            return Ending(None)
-        wanted = jobs.desired(self._db, self._job.id)
-        if wanted == "paused":
-            return Ending(JobStatus.PAUSED)
-        if wanted == "cancelled":
-            return Ending(JobStatus.CANCELLED)
+            return Ending(JobStatus.QUEUED, "The worker was stopped; the job goes on when one is started.")
         return None
 
-    def _launch(self) -> None:
-        free = self._spec.concurrency - len(self._flying)
-        if self._spec.budget_usd is not None and self._worst is not None:
-            left = int(self._spec.budget_usd * NANO) - self._spent - len(self._flying) * self._worst
-            if left < self._worst:
-                if not self._flying:
-                    self._ending = Ending(
-                        JobStatus.PAUSED,
-                        f"The budget of {self._spec.budget_usd:.2f} USD is reached; raise it in a new job.",
-                    )
-                return
-            free = min(free, left // self._worst) if self._worst else free
-        if free <= 0:
+    def _idle(self, turn: Turn) -> Ending | None:
+        """The end of a job that has nothing under way and nothing left, or no funds for what is left."""
+        if self._flying or self._inbox or self._results or turn.tasks:
+            return None
+        if turn.short:
+            said = f"The budget of {self._spec.budget_usd:.2f} USD leaves nothing for a further request"
+            return Ending(JobStatus.PAUSED, f"{said} ({turn.spent / NANO:.4f} USD are spent); it needs a new job.")
+        if turn.due is not None:
+            return None
+        if turn.done == 0 and turn.failed:
+            return Ending(JobStatus.FAILED, f"None of {turn.failed} tasks brought an episode; see its attempts.")
+        return Ending(JobStatus.DONE, f"{turn.failed} tasks failed; retry them with r." if turn.failed else None)
+
+    def _room(self) -> int:
+        """How many tasks to claim now."""
+        if self._ending is not None or self._stop() or self._due is None or self._due > time.time():
+            return 0
+        flying = len(self._flying)
+        if self._breaker.probing:
+            return max(0, 1 - flying - len(self._inbox))
+        # Answers that wait to be worked on are bounded, or a fast endpoint would fill the memory.
+        free = 2 * self._spec.concurrency - flying - len(self._inbox)
+        return max(0, min(free, self._pacer.room(flying)))
+
+    def _pause(self) -> float:
+        """Seconds until something may be due, should nothing happen before."""
+        if self._results or self._inbox:
+            return 0.0
+        wait = POLL_S
+        if self._due is not None and len(self._flying) < int(self._pacer.window):
+            wait = min(wait, max(self._due - time.time(), self._pacer.delay()))
+        return max(wait, 0.001)
+
+    def _launch(self, tasks: list[Task]) -> None:
+        if not tasks:
             return
-        for task in jobs.claim(self._db, self._job.id, free, time.time()):
-            flight = asyncio.create_task(self._fly(task))
+        started = self._pacer.started(len(tasks))
+        for task in tasks:
+            flight = asyncio.create_task(self._fly(task, started))
             self._flying[flight] = task
             flight.add_done_callback(self._landed)
 
     def _landed(self, flight: "asyncio.Task[None]") -> None:
         task = self._flying.pop(flight)
         if not flight.cancelled() and (error := flight.exception()) is not None:
-            # A fault of this program on one answer must not take the other tasks down; the task fails and says so.
-            attempt = Attempt(
-                job=task.job,
-                ord=task.ord,
-                n=task.n,
-                outcome=Outcome.BAD_REPLY,
-                ended=time.time(),
-                message=f"The answer could not be worked on ({type(error).__name__}: {error})."[:500],
-            )
-            self._results.append(Result(task, attempt, "failed", why=attempt.message))
+            self._broken(task, error)
         self._news.set()
 
-    async def _fly(self, task: Task) -> None:
+    def _broken(self, task: Task, error: BaseException) -> None:
+        """A request that could not even be put together: a wrong template stops the job, a fault of ours its task."""
+        if isinstance(error, SimiaError):
+            self._ending = Ending(JobStatus.PAUSED, str(error))
+            self._results.append(self._synthesis.given_up(task, Outcome.CANCELLED, str(error), billed=False))
+            return
+        why = f"The answer could not be worked on ({type(error).__name__}: {error})."[:500]
+        self._results.append(self._synthesis.given_up(task, Outcome.BAD_REPLY, why, state="failed"))
+
+    async def _fly(self, task: Task, paced: float) -> None:
         started = time.time()
         prompt = self._synthesis.prompt(task)
         try:
             reply = await self._synthesis.ask(self._client, task, prompt)
         except asyncio.CancelledError:
-            # The vendor has probably billed it: the row stays, with its cost unknown.
-            attempt = Attempt(
-                job=task.job,
-                ord=task.ord,
-                n=task.n,
-                outcome=Outcome.CANCELLED,
-                model=self._spec.model,
-                prompt_sha=prompt.sha,
-                prompt_version=prompt.version,
-                started=started,
-                ended=time.time(),
-                message="The request was given up before its answer came.",
-            )
-            self._results.append(Result(task, attempt, "pending", counts_as_try=False))
+            # The vendor has probably billed it: it is booked at the most that it can cost.
+            why = "The request was given up before its answer came."
+            self._results.append(self._synthesis.given_up(task, Outcome.CANCELLED, why))
             raise
-        result = self._synthesis.result(task, prompt, reply, started)
-        self._spent += result.attempt.cost_nano or 0
-        self._judge(result)
-        self._results.append(result)
+        self._pacer.learn(reply.limits)
+        slow = retry_rule(reply.outcome) == "wait"
+        if self._pacer.answered(paced, slow, len(self._flying), reply.retry_after):
+            now = f"at most {int(self._pacer.window)} at a time from now on"
+            self._log.append(f"More than a fifth of the latest answers asked to slow down; {now}.")
+        self._inbox.append(_Answer(task, prompt, reply, started))
 
-    def _judge(self, result: Result) -> None:
-        """Pauses the job when going on would only burn requests."""
+    def _work_on_one(self) -> None:
+        answer = self._inbox.pop(0)
+        try:
+            result = self._synthesis.result(*answer)
+        except Exception as error:  # noqa: BLE001 - one strange answer must not take the others down; its task says so
+            self._broken(answer.task, error)
+            return
+        self._results.append(self._judge(result, answer.reply))
+
+    def _judge(self, result: Result, reply: Reply) -> Result:
+        """Holds the job when going on would only burn requests; returns the result as it is to be recorded."""
         outcome = result.attempt.outcome
         assert outcome is not None
+        breaker, rule = self._breaker, retry_rule(outcome)
         if result.state == "done":
-            self._failures = 0
+            if breaker.probing:
+                self._log.append("The endpoint answers again; the job goes on.")
+            breaker.good()
+            return result
+        if rule == "pause job":
+            self._hold(Ending(JobStatus.PAUSED, result.why))
+        elif rule == "wait" and (reply.retry_after or 0) > LONG_WAIT_S:
+            at = time.time() + (reply.retry_after or 0)
+            until = time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+            self._hold(Ending(JobStatus.PAUSED, f"{result.why} It goes on at {until}.", at))
+        else:
+            probe = breaker.probing
+            if breaker.bad(task := result.task.ord, outcome, result.counts_as_try and not probe) and not self._ending:
+                self._trip(result.why or outcome.value)
+            if probe:
+                breaker.counted.pop(task, None)
+                return result._replace(state="pending", counts_as_try=False)
+        return result
+
+    def _trip(self, why: str) -> None:
+        failures, wait = self._breaker.failures, self._breaker.hold()
+        said = f"{failures} requests in a row brought nothing; the last one: {why}"
+        if wait is None:
+            self._hold(Ending(JobStatus.PAUSED, said))
             return
-        if retry_rule(outcome) == "pause job":
-            self._ending = Ending(JobStatus.PAUSED, result.why)
-        elif retry_rule(outcome) != "wait":
-            self._failures += 1
-            if self._failures >= max(MIN_FAILURES_TO_PAUSE, 2 * self._spec.concurrency):
-                reason = f"{self._failures} requests in a row brought nothing; the last one: {result.why}"
-                self._ending = Ending(JobStatus.PAUSED, reason)
+        at = time.time() + wait
+        when = time.strftime("%H:%M:%S", time.localtime(at))
+        self._hold(Ending(JobStatus.PAUSED, f"{said} One request tries again at {when}.", at))
 
-    def _worst_cost(self) -> int | None:
-        """The most that one request can cost, in 1e-9 USD; None when the price is not known."""
-        seed_tokens = 20_000
-        price = PriceTable.model_validate(self._spec.price) if self._spec.price else None
-        return cost_nano(self._spec.model, Usage(prompt=seed_tokens, completion=self._spec.max_tokens), price)
+    def _hold(self, ending: Ending) -> None:
+        if self._ending is None or (self._ending.resume_at is not None and ending.resume_at is None):
+            self._ending = ending
 
-    def _flush(self) -> None:
-        if self._results:
-            results, self._results = self._results, []
-            jobs.record(self._db, results)
+    async def _turn(self, want: int) -> Turn:
+        """Commits what there is and claims; answers are worked on meanwhile. A database that refuses is asked again."""
+        results, self._results = self._results, []
+        log, self._log = self._log, []
+        stalled: float | None = None
+        while True:
+            beat = time.monotonic() - self._beat > HEARTBEAT_S
+            call = partial(
+                store.turn,
+                pk=self._job.id,
+                results=results,
+                want=want,
+                reserve=self._synthesis.reserve,
+                budget_nano=self._budget,
+                log=log,
+                beat=beat,
+            )
+            try:
+                turn = await self._commit(call)
+            except UsageError:
+                raise
+            except SimiaError as error:
+                stalled = await self._stall(error, len(results), stalled)
+                want = 0
+                continue
+            if beat:
+                self._beat = time.monotonic()
+            self._due = turn.due
+            if stalled is not None:
+                self._log.append(f"The database could not be written for {time.monotonic() - stalled:.0f} s.")
+            return turn
+
+    async def _commit(self, call: "partial[Turn]") -> Turn:
+        commit = asyncio.ensure_future(self._journal.do(call))
+        while self._inbox and not commit.done():
+            self._work_on_one()
+            await asyncio.sleep(0)
+        return await commit
+
+    async def _stall(self, error: SimiaError, n: int, since: float | None) -> float:
+        """Nothing is lost while the database is locked or the disk is full: results wait in memory, nothing starts."""
+        now = time.monotonic()
+        if since is None:
+            print(time.strftime("%Y-%m-%d %H:%M:%S"), f"job {self._job.id}: {error} {n} results wait.", flush=True)
+        if self._stop.hurry or (self._stop() and since is not None and now - since > STOP_GRACE_S):
+            raise error
+        await asyncio.sleep(STALL_S)
+        return now if since is None else since
 
     async def _wait(self, seconds: float) -> None:
+        if self._inbox:
+            self._work_on_one()
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
         self._news.clear()
         try:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
         except TimeoutError:
             return
-        # Answers come in waves: a breath lets one transaction take a whole wave.
-        await asyncio.sleep(0.01)
 
     async def _land(self, ending: Ending) -> Ending:
         """Lets what is in flight finish (it is paid for); a cancel or a stop of the process gives it a short grace."""
-        grace = None if ending.status is JobStatus.PAUSED else CANCEL_GRACE_S
-        deadline = None if grace is None else time.monotonic() + grace
-        while self._flying and (deadline is None or time.monotonic() < deadline):
-            await self._wait(POLL_S)
-            self._flush()
-            if deadline is None and (self._stop() or jobs.desired(self._db, self._job.id) == "cancelled"):
-                deadline = time.monotonic() + CANCEL_GRACE_S
-        for flight in list(self._flying):
-            flight.cancel()
-        await asyncio.gather(*self._flying, return_exceptions=True)
-        self._flush()
-        wanted = jobs.desired(self._db, self._job.id)
-        return Ending(JobStatus.CANCELLED) if wanted == "cancelled" and ending.status is not None else ending
+        self._ending = ending
+        started = time.monotonic()
+        while self._flying or self._inbox or self._results or self._log:
+            turn = await self._turn(0)
+            if turn.desired == "cancelled":
+                self._ending = Ending(JobStatus.CANCELLED)
+            grace = self._grace()
+            if self._flying and grace is not None and time.monotonic() - started > grace:
+                for flight in list(self._flying):
+                    flight.cancel()
+                await asyncio.gather(*self._flying, return_exceptions=True)
+            elif self._flying or self._inbox:
+                await self._wait(min(self._pause(), POLL_S))
+        await self._forgive()
+        return self._ending
 
-    def _finished(self) -> Ending:
-        now = jobs.job(self._db, self._job.id)
-        if now.done == 0 and now.failed:
-            return Ending(JobStatus.FAILED, f"None of {now.failed} tasks brought an episode; see its attempts.")
-        return Ending(JobStatus.DONE, f"{now.failed} tasks failed; retry them with r." if now.failed else None)
+    def _grace(self) -> float | None:
+        if self._stop.hurry:
+            return 0.0
+        if self._stop():
+            return STOP_GRACE_S
+        assert self._ending is not None
+        return CANCEL_GRACE_S if self._ending.status is JobStatus.CANCELLED else None
+
+    async def _forgive(self) -> None:
+        """Tasks must not run out of tries because their endpoint was down."""
+        counted = dict(self._breaker.counted)
+        if self._ending is not None and self._ending.resume_at is not None and counted:
+            await self._journal.do(partial(store.forgive, pk=self._job.id, counted=counted))
+            self._breaker.counted.clear()

@@ -4,19 +4,20 @@ import random
 import sqlite3
 import time
 from functools import lru_cache
+from typing import Literal
 
 from simia_tui import checks, domains
-from simia_tui.llm import Client, Reply, cost_nano, retry_rule
+from simia_tui.llm import Client, Reply, cost_nano, retry_rule, tokens
 from simia_tui.llm import Price as PriceTable
-from simia_tui.model import Attempt, Finding, Origin, Outcome, SynthesizeSpec, ToolSpec, Trajectory
+from simia_tui.model import Attempt, Finding, Origin, Outcome, SynthesizeSpec, ToolSpec, Trajectory, Usage
 from simia_tui.simulate import reply as replies
 from simia_tui.simulate import synthesize
 from simia_tui.store import New, Workspace, trajectories
-from simia_tui.store.jobs import Result, Task
+from simia_tui.store.tasks import MAX_ATTEMPTS, Result, Task
 
 BACKOFF_CAP_S = 60.0
-MAX_WAITS = 50
-"""Requests of one task that may end in a wait (rate limits do not use up its tries) before it is given up."""
+DENSE = 4 / 3
+"""Tokens of dense text (JSON, other languages) over the rule of thumb; what is reserved must not be too little."""
 
 
 class Synthesis:
@@ -29,6 +30,18 @@ class Synthesis:
         self._pack = lru_cache(maxsize=None)(lambda domain: domains.load(domain, self._roots))
         self._seed = lru_cache(maxsize=256)(lambda pk: trajectories.get(db, pk))
         self._inferred = self._infer(seeds)
+        self._price = PriceTable.model_validate(spec.price) if spec.price else None
+        sizes = {pk: self._worst(pk) for pk in seeds}
+        self.largest_request = max((used.prompt + used.completion for used in sizes.values()), default=0)
+        costs = {pk: cost_nano(spec.model, used, self._price) for pk, used in sizes.items()}
+        self.reserve = {pk: cost for pk, cost in costs.items() if cost is not None}
+        self._sizes = sizes
+
+    def _worst(self, seed: int) -> Usage:
+        """The most tokens that a request with this seed takes."""
+        prompt = self.prompt(Task(0, 0, seed, 0, 1))
+        chars = sum(len(message["content"]) for message in prompt.messages)
+        return Usage(prompt=int(tokens(chars) * DENSE), completion=self.spec.max_tokens, estimated=True)
 
     def _infer(self, seeds: list[int]) -> dict[str, tuple[ToolSpec, ...]]:
         """Tool specs inferred per domain from the job's seeds that bring none (tau-bench files hold no schemas)."""
@@ -46,7 +59,9 @@ class Synthesis:
     def prompt(self, task: Task) -> synthesize.Prompt:
         """The request of a task; the same each time it is asked."""
         seed = self._seed(task.seed)
-        return synthesize.prompt(self._pack(seed.domain), seed, self.tools(seed), task.ord, self.spec.random_seed)
+        return synthesize.prompt(
+            self._pack(seed.domain), seed, self.tools(seed), task.ord, self.spec.random_seed, task.draw
+        )
 
     async def ask(self, client: Client, task: Task, prompt: synthesize.Prompt) -> Reply:
         """One request for a task."""
@@ -63,7 +78,6 @@ class Synthesis:
             new, problem = self._episode(task, reply.text)
             if new is None:
                 outcome, message = Outcome.UNPARSABLE, problem
-        price = PriceTable.model_validate(spec.price) if spec.price else None
         attempt = Attempt(
             job=task.job,
             ord=task.ord,
@@ -76,7 +90,7 @@ class Synthesis:
             prompt_version=prompt.version,
             params={"max_tokens": spec.max_tokens, "temperature": spec.temperature},
             usage=reply.usage,
-            cost_nano=cost_nano(spec.model, reply.usage, price),
+            cost_nano=cost_nano(spec.model, reply.usage, self._price),
             latency_ms=reply.latency_ms,
             started=started,
             ended=time.time(),
@@ -86,6 +100,30 @@ class Synthesis:
         if new is not None:
             return Result(task, attempt, "done", new)
         return after_fault(task, attempt, spec, reply.retry_after)
+
+    def given_up(
+        self,
+        task: Task,
+        outcome: Outcome,
+        why: str,
+        *,
+        state: Literal["pending", "failed"] = "pending",
+        billed: bool = True,
+    ) -> Result:
+        """What is recorded of a request without a usable answer; `billed` books the most that it can have cost."""
+        used = self._sizes[task.seed] if billed else Usage()
+        attempt = Attempt(
+            job=task.job,
+            ord=task.ord,
+            n=task.n,
+            outcome=outcome,
+            model=self.spec.model,
+            usage=used,
+            cost_nano=cost_nano(self.spec.model, used, self._price),
+            ended=time.time(),
+            message=why,
+        )
+        return Result(task, attempt, state, counts_as_try=state == "failed", why=why)
 
     def _episode(self, task: Task, text: str) -> tuple[New | None, str | None]:
         seed = self._seed(task.seed)
@@ -117,11 +155,11 @@ def after_fault(task: Task, attempt: Attempt, spec: SynthesizeSpec, retry_after:
     now = attempt.ended or time.time()
     if rule == "pause job":
         return Result(task, attempt, "pending", counts_as_try=False, why=why)
-    if rule == "wait" and task.n < MAX_WAITS:
+    if rule == "wait" and task.n < MAX_ATTEMPTS:
         return Result(
             task, attempt, "pending", next_at=now + (retry_after or backoff(task)), counts_as_try=False, why=why
         )
-    if rule == "fail task" or task.tries + 1 >= spec.max_tries:
+    if rule == "fail task" or task.tries + 1 >= spec.max_tries or task.n >= MAX_ATTEMPTS:
         return Result(task, attempt, "failed", why=why)
     return Result(task, attempt, "pending", next_at=now + max(retry_after or 0.0, backoff(task)), why=why)
 

@@ -17,10 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simia_tui.errors import SimiaError
+from simia_tui.jobs.breaker import Breaker
+from simia_tui.jobs.journal import Journal
 from simia_tui.jobs.runner import Ending, Runner
 from simia_tui.jobs.tasks import Synthesis
+from simia_tui.llm import Endpoint, Pacer
 from simia_tui.model import Job, JobStatus
-from simia_tui.store import Workspace, jobs
+from simia_tui.store import Workspace, jobs, tasks
 
 IDLE_S = 1.5
 LOCK_PATIENCE_S = 10.0
@@ -28,16 +31,19 @@ BUSY_TIMEOUT_S = 30.0
 
 
 class Stopped:
-    """Set by the first SIGTERM, SIGINT or SIGHUP; asked by the runner."""
+    """Set by the first SIGTERM, SIGINT or SIGHUP; asked by the runner. The second one sets `hurry`."""
 
     def __init__(self) -> None:
         self._stopped = False
+        self.hurry = False
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._set)
 
     def _set(self, number: int, _frame: object) -> None:
-        say(f"got {signal.Signals(number).name}, finishing what is in flight")
+        self.hurry = self._stopped
         self._stopped = True
+        what = "giving up what is in flight" if self.hurry else "finishing what is in flight"
+        say(f"got {signal.Signals(number).name}, {what}")
 
     def __call__(self) -> bool:
         return self._stopped
@@ -78,16 +84,17 @@ def work(workspace: Workspace, wait: bool = False) -> int:
         if not mine:
             say("another worker is at work here")
             return 0
-        if lost := jobs.recover(db):
+        if lost := tasks.recover(db):
             say(f"{lost} requests of a worker that died are lost; their tasks will be asked again")
+        desk = Desk(workspace, db, stop)
         idle_since = time.monotonic()
         while not stop():
             job = jobs.next_job(db)
             if job is not None:
-                _do(workspace, db, job, stop)
+                desk.do(job)
                 done += 1
                 idle_since = time.monotonic()
-            elif not wait and time.monotonic() - idle_since > IDLE_S:
+            elif not wait and time.monotonic() - idle_since > IDLE_S and jobs.next_resume(db) is None:
                 break
             else:
                 time.sleep(0.2)
@@ -95,41 +102,64 @@ def work(workspace: Workspace, wait: bool = False) -> int:
     return done
 
 
-def _do(workspace: Workspace, db: sqlite3.Connection, job: Job, stop: Stopped) -> None:
-    say(f"job {job.id} ({job.kind}, {job.done} of {job.target} done) starts")
-    jobs.start(db, job.id, os.getpid())
-    try:
-        ending = _run(workspace, db, job, stop)
-    except SimiaError as error:
-        ending = Ending(JobStatus.PAUSED, str(error))
-    except Exception as error:
-        jobs.end(db, job.id, JobStatus.PAUSED, f"The worker met a fault ({type(error).__name__}: {error}).")
-        raise
-    if ending.status is not None:
-        jobs.end(db, job.id, ending.status, ending.reason)
-    say(f"job {job.id}: {ending.status or 'stopped with the worker'} {ending.reason or ''}".rstrip())
+class Desk:
+    """What a worker keeps from job to job: the pace of each endpoint, and which job found its endpoint dead."""
 
+    def __init__(self, workspace: Workspace, db: sqlite3.Connection, stop: Stopped) -> None:
+        self._workspace = workspace
+        self._db = db
+        self._stop = stop
+        self._pacers: dict[tuple[str, str, str | None], Pacer] = {}
+        self._breakers: dict[int, Breaker] = {}
 
-def _run(workspace: Workspace, db: sqlite3.Connection, job: Job, stop: Stopped) -> Ending:
-    from simia_tui.llm import Client, Endpoint
+    def do(self, job: Job) -> None:
+        """Runs one job until it ends or is held, and writes how."""
+        self._say(job, f"job {job.id} ({job.kind}, {job.done} of {job.target} done) starts")
+        jobs.start(self._db, job.id, os.getpid())
+        try:
+            ending = self._run(job)
+        except SimiaError as error:
+            ending = Ending(JobStatus.PAUSED, str(error))
+        except Exception as error:
+            jobs.end(self._db, job.id, JobStatus.PAUSED, f"The worker met a fault ({type(error).__name__}: {error}).")
+            raise
+        jobs.end(self._db, job.id, ending.status, ending.reason, ending.resume_at)
+        now = jobs.job(self._db, job.id)
+        self._say(job, f"job {job.id}: {now.status}, {now.done} of {now.target} done. {now.reason or ''}".rstrip())
 
-    synthesis = Synthesis(workspace, db, job.spec, jobs.seeds_of(db, job.id))
-    with contextlib.ExitStack() as stack:
-        base_url = job.spec.base_url
-        if job.spec.demo:
+    def _say(self, job: Job, text: str) -> None:
+        say(text)
+        tasks.write_log(self._db, job.id, [text])
+
+    def _run(self, job: Job) -> Ending:
+        from simia_tui.llm import Client
+
+        synthesis = Synthesis(self._workspace, self._db, job.spec, tasks.seeds_of(self._db, job.id))
+        with contextlib.ExitStack() as stack:
+            endpoint = self._endpoint(job, stack)
+            journal = stack.enter_context(Journal(lambda: self._workspace.connect(timeout=BUSY_TIMEOUT_S)))
+            pacer = self._pacer(endpoint, job)
+            breaker = self._breakers.setdefault(job.id, Breaker())
+
+            async def main() -> Ending:
+                async with Client(endpoint, job.spec.concurrency) as client:
+                    return await Runner(journal, job, synthesis, client, pacer, breaker, self._stop).run()
+
+            return asyncio.run(main())
+
+    def _endpoint(self, job: Job, stack: contextlib.ExitStack) -> Endpoint:
+        spec = job.spec
+        base_url = spec.base_url
+        if spec.demo:
             from simia_tui.demo.server import DemoServer
 
-            server = DemoServer(workspace.truth, random_seed=job.spec.random_seed, defect_rate=job.spec.defect_rate)
+            server = DemoServer(self._workspace.truth, random_seed=spec.random_seed, defect_rate=spec.defect_rate)
             base_url = stack.enter_context(server).base_url
-        endpoint = Endpoint(
-            name=job.spec.endpoint, base_url=str(base_url), model=job.spec.model, key_env=job.spec.key_env
-        )
+        return Endpoint(name=spec.endpoint, base_url=str(base_url), model=spec.model, key_env=spec.key_env)
 
-        async def main() -> Ending:
-            async with Client(endpoint, job.spec.concurrency) as client:
-                return await Runner(db, job, synthesis, client, stop).run()
-
-        return asyncio.run(main())
+    def _pacer(self, endpoint: Endpoint, job: Job) -> Pacer:
+        key = ("" if job.spec.demo else endpoint.base_url, endpoint.model, endpoint.key_env)
+        return self._pacers.setdefault(key, Pacer(job.spec.concurrency))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from simia_tui.errors import UsageError
 from simia_tui.llm import faults, usage
+from simia_tui.llm.limits import Limits, limits
 from simia_tui.llm.redact import one_line, redact, redact_reply, storable
 from simia_tui.llm.reply import Body, read_body
 from simia_tui.model import Outcome, Record, Usage
@@ -43,7 +44,8 @@ class Reply(Record):
 
     `text` is what the model wrote, also when the outcome is not `ok` (a cut reply keeps its text). `raw` is the start
     (4,000 characters) of what came where no completion could be read. `usage` is all zero where nothing was billed.
-    `response_id` is the completion's id, `request_id` that of the HTTP exchange; `retry_after` is in seconds.
+    `response_id` is the completion's id, `request_id` that of the HTTP exchange; `retry_after` is in seconds; `limits`
+    is what the answer's headers say of the endpoint's limits.
     """
 
     outcome: Outcome
@@ -57,6 +59,7 @@ class Reply(Record):
     model: str | None = None
     request_id: str | None = None
     raw: str | None = None
+    limits: Limits | None = None
 
 
 class Client:
@@ -179,6 +182,7 @@ class Client:
             model=self._label(body.model) or self.endpoint.model,
             request_id=self._label(answer.headers.get("x-request-id")),
             raw=self._start_of(answer.content) if unread else None,
+            limits=limits(answer.headers),
         )
 
     def _refused(self, answer: "httpx2.Response") -> Reply:
@@ -189,6 +193,7 @@ class Client:
                 "status_code": answer.status_code,
                 "request_id": self._label(answer.headers.get("x-request-id")),
                 "raw": self._start_of(answer.content),
+                "limits": limits(answer.headers),
             }
         )
 

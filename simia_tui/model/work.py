@@ -49,7 +49,11 @@ class SynthesizeSpec(Record):
 
 
 class Job(Record):
-    """Background work with a budget. `done` and `failed` count tasks; `cost_nano` is in 1e-9 USD, None if unknown."""
+    """Background work with a budget. `done` and `failed` count tasks; `cost_nano` is in 1e-9 USD, None if unknown.
+
+    `estimated_nano` is the part of the cost that no vendor has confirmed (lost requests, timeouts); `tokens_cached` the
+    part of `tokens_in` that a provider read from its cache; `resume_at` when a paused job goes on by itself.
+    """
 
     id: int
     kind: str
@@ -67,6 +71,10 @@ class Job(Record):
     started: float | None = None
     ended: float | None = None
     heartbeat: float | None = None
+    estimated_nano: int = 0
+    tokens_cached: int = 0
+    priority: int = 0
+    resume_at: float | None = None
 
 
 class Outcome(StrEnum):

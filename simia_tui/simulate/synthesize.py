@@ -17,14 +17,17 @@ class Prompt(NamedTuple):
     version: str
 
 
-def prompt(pack: Pack, seed: Trajectory, tools: Sequence[ToolSpec], ord_: int, random_seed: int) -> Prompt:
-    """The request for task `ord_` of a job.
+def prompt(
+    pack: Pack, seed: Trajectory, tools: Sequence[ToolSpec], ord_: int, random_seed: int, draw: int = 0
+) -> Prompt:
+    """The request for task `ord_` of a job; `draw` counts the replies to it that were of no use.
 
     What stays the same for all tasks of a seed stands first, so that a provider's prompt cache can serve it. The
-    variation that comes last is drawn from `random_seed` and `ord_` alone: asked again, a task sends the same text.
+    variation that comes last is drawn from `random_seed`, `ord_` and `draw` alone: asked again after a crash, a task
+    sends the same text, and after a useless reply another one, so that no cache gives the same reply again.
     """
     template = pack.template("synthesize")
-    rng = random.Random(f"{random_seed}/{ord_}")
+    rng = random.Random(f"{random_seed}/{ord_}" + (f"/{draw}" if draw else ""))
     text = template.fill(
         {
             "policy": seed.policy or pack.policy or "(no policy is given; act as a careful assistant would)",

@@ -1,62 +1,33 @@
-"""Jobs, their tasks and attempts.
-
-Order of writes: a claim (task in flight, attempt row) is committed before the request is sent; the answer goes in
-with its attempt, its task and the job's counters in one transaction; a worker that starts finds attempts without an
-end, marks them lost and gives their tasks back. So a result is recorded exactly once.
-"""
+"""Jobs: making, listing and steering them, and reading what their attempts brought. The worker's part is in `tasks`."""
 
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
 
 from simia_tui.errors import UsageError
-from simia_tui.model import Attempt, Job, JobStatus, Outcome, SynthesizeSpec
-from simia_tui.store import trajectories
-from simia_tui.store.codec import pack, to_json, unpack
+from simia_tui.model import Attempt, Job, JobStatus, SynthesizeSpec
+from simia_tui.store.codec import to_json, unpack
 from simia_tui.store.connection import write
+from simia_tui.store.tasks import Desired
 
-Desired = Literal["running", "paused", "cancelled"]
-LOG_CHARS = 1_000_000
-"""How much of one raw reply is kept."""
-
-
-class Task(NamedTuple):
-    """A claimed task: `n` numbers its attempts from 1, `tries` counts those that used up a try."""
-
-    job: int
-    ord: int
-    seed: int
-    tries: int
-    n: int
-
-
-class Result(NamedTuple):
-    """How an attempt ended. `state` is where the task goes; `new` the trajectory that came of it, if any."""
-
-    task: Task
-    attempt: Attempt
-    state: Literal["pending", "done", "failed"]
-    new: trajectories.New | None = None
-    next_at: float = 0.0
-    counts_as_try: bool = True
-    why: str | None = None
-
+DEAD_S = 120.0
+"""Seconds without a sign of life after which nobody is taken to work on a running job."""
 
 _JOB = (
     "SELECT j.pk, j.kind, j.status, j.spec, j.target, j.done, j.failed, j.cost_nano, j.tokens_in, j.tokens_out,"
-    " j.reason, j.created, j.started, j.ended, j.heartbeat,"
+    " j.reason, j.created, j.started, j.ended, j.heartbeat, j.estimated_nano, j.tokens_cached, j.priority,"
+    " CASE WHEN j.status = 'paused' THEN j.resume_at END,"
     " (SELECT count(*) FROM tasks t WHERE t.job = j.pk AND t.state = 'inflight') FROM jobs j"
 )
 
 
-def create(db: sqlite3.Connection, spec: SynthesizeSpec, seeds: Sequence[int]) -> int:
+def create(db: sqlite3.Connection, spec: SynthesizeSpec, seeds: Sequence[int], priority: int = 0) -> int:
     """Queues a job with one task per entry of `seeds` (keys of seed trajectories, in task order)."""
     with write(db):
         cursor = db.execute(
-            "INSERT INTO jobs (kind, spec, demo, target, created) VALUES (?, ?, ?, ?, ?)",
-            (spec.kind, to_json(spec), spec.demo, len(seeds), time.time()),
+            "INSERT INTO jobs (kind, spec, demo, target, created, priority) VALUES (?, ?, ?, ?, ?, ?)",
+            (spec.kind, to_json(spec), spec.demo, len(seeds), time.time(), priority),
         )
         job = cursor.lastrowid
         assert job is not None
@@ -87,18 +58,27 @@ def job(db: sqlite3.Connection, pk: int) -> Job:
 def _job(values: tuple[object, ...]) -> Job:
     names = (
         *("id", "kind", "status", "spec", "target", "done", "failed", "cost_nano", "tokens_in", "tokens_out"),
-        *("reason", "created", "started", "ended", "heartbeat", "in_flight"),
+        *("reason", "created", "started", "ended", "heartbeat", "estimated_nano", "tokens_cached", "priority"),
+        *("resume_at", "in_flight"),
     )
     fields = dict(zip(names, values, strict=True))
     return Job.model_validate({**fields, "spec": json.loads(str(fields["spec"]))})
 
 
 def next_job(db: sqlite3.Connection) -> Job | None:
-    """The oldest job that a worker should be at."""
+    """The job that a worker should be at: the highest priority first, then the oldest."""
     found = db.execute(
-        f"{_JOB} WHERE j.status IN ('queued', 'running') AND j.desired = 'running' ORDER BY j.pk LIMIT 1"
+        f"{_JOB} WHERE j.desired = 'running' AND (j.status IN ('queued', 'running')"
+        " OR (j.status = 'paused' AND j.resume_at <= ?)) ORDER BY j.priority DESC, j.pk LIMIT 1",
+        (time.time(),),
     ).fetchone()
     return _job(found) if found else None
+
+
+def next_resume(db: sqlite3.Connection) -> float | None:
+    """When the next paused job goes on by itself; None when none does."""
+    found = db.execute("SELECT min(resume_at) FROM jobs WHERE desired = 'running' AND status = 'paused'").fetchone()
+    return None if found[0] is None else float(found[0])
 
 
 def desired(db: sqlite3.Connection, pk: int) -> Desired:
@@ -118,17 +98,22 @@ def set_desired(db: sqlite3.Connection, pk: int, wanted: Desired) -> Job:
     if current.status.ended:
         raise UsageError(f"Job {pk} is {current.status}; only a job that is not over can be {wanted}.")
     with write(db):
-        db.execute("UPDATE jobs SET desired = ?, reason = NULL WHERE pk = ?", (wanted, pk))
+        db.execute("UPDATE jobs SET desired = ?, reason = NULL, resume_at = NULL WHERE pk = ?", (wanted, pk))
         if wanted == "running":
             db.execute("UPDATE jobs SET status = 'queued' WHERE pk = ? AND status = 'paused'", (pk,))
-        elif current.status is not JobStatus.RUNNING:
+        elif current.status is not JobStatus.RUNNING or (current.heartbeat or 0.0) < time.time() - DEAD_S:
             _end(db, pk, JobStatus.PAUSED if wanted == "paused" else JobStatus.CANCELLED, None)
     return job(db, pk)
 
 
 def retry_failed(db: sqlite3.Connection, pk: int) -> int:
-    """Gives the failed tasks of a job back to the worker; returns how many."""
-    job(db, pk)
+    """Gives the failed tasks of a job back to the worker; returns how many.
+
+    Raises:
+        UsageError: there is no such job, or it was cancelled.
+    """
+    if job(db, pk).status is JobStatus.CANCELLED:
+        raise UsageError(f"Job {pk} was cancelled; start a new one for what it left undone.")
     with write(db):
         cursor = db.execute(
             "UPDATE tasks SET state = 'pending', tries = 0, next_at = 0, why = NULL WHERE job = ? AND state = 'failed'",
@@ -136,8 +121,8 @@ def retry_failed(db: sqlite3.Connection, pk: int) -> int:
         )
         if cursor.rowcount:
             db.execute(
-                "UPDATE jobs SET failed = 0, status = 'queued', desired = 'running', reason = NULL, ended = NULL"
-                " WHERE pk = ?",
+                "UPDATE jobs SET failed = 0, desired = 'running', reason = NULL, resume_at = NULL, ended = NULL,"
+                " status = CASE WHEN status = 'running' THEN status ELSE 'queued' END WHERE pk = ?",
                 (pk,),
             )
     return cursor.rowcount
@@ -154,125 +139,38 @@ def start(db: sqlite3.Connection, pk: int, worker: int) -> None:
         )
 
 
-def heartbeat(db: sqlite3.Connection, pk: int) -> None:
-    """Says that the worker of a job is alive."""
+def end(
+    db: sqlite3.Connection, pk: int, status: JobStatus, reason: str | None = None, resume_at: float | None = None
+) -> None:
+    """Ends, pauses or queues a job again, with a sentence for the user; `resume_at` lets a paused one go on itself."""
     with write(db):
-        db.execute("UPDATE jobs SET heartbeat = ? WHERE pk = ?", (time.time(), pk))
+        _end(db, pk, status, reason, resume_at)
 
 
-def end(db: sqlite3.Connection, pk: int, status: JobStatus, reason: str | None = None) -> None:
-    """Ends or pauses a job with a sentence for the user."""
-    with write(db):
-        _end(db, pk, status, reason)
-
-
-def _end(db: sqlite3.Connection, pk: int, status: JobStatus, reason: str | None) -> None:
+def _end(
+    db: sqlite3.Connection, pk: int, status: JobStatus, reason: str | None, resume_at: float | None = None
+) -> None:
+    if desired(db, pk) == "cancelled" and not status.ended:
+        status, reason = JobStatus.CANCELLED, None
+    if status is JobStatus.DONE and _left(db, pk):
+        status, reason = JobStatus.QUEUED, None  # failed tasks were given another round in the last moment
+    stays = status is JobStatus.PAUSED and resume_at is None
     db.execute(
-        "UPDATE jobs SET status = ?, reason = ?, ended = CASE WHEN ? THEN ? END,"
-        " desired = CASE WHEN ? THEN 'paused' ELSE desired END WHERE pk = ?",
-        (status, reason, status.ended, time.time(), status is JobStatus.PAUSED, pk),
+        "UPDATE jobs SET status = ?, reason = ?, resume_at = ?, ended = CASE WHEN ? THEN ? END,"
+        " desired = CASE WHEN ? AND desired = 'running' THEN 'paused' ELSE desired END WHERE pk = ?",
+        (status, reason, resume_at, status.ended, time.time(), stays, pk),
     )
 
 
-def recover(db: sqlite3.Connection) -> int:
-    """Marks what a dead worker had in flight as lost and gives the tasks back; returns how many.
-
-    Call it only while holding the worker lock: then no attempt without an end can belong to a living worker.
-    """
-    with write(db):
-        cursor = db.execute(
-            "UPDATE attempts SET outcome = ?, ended = ?, message = ? WHERE ended IS NULL",
-            (Outcome.LOST, time.time(), "The worker ended before the answer was recorded."),
-        )
-        db.execute("UPDATE tasks SET state = 'pending' WHERE state = 'inflight'")
-    return cursor.rowcount
+def _left(db: sqlite3.Connection, pk: int) -> bool:
+    found = db.execute("SELECT 1 FROM tasks WHERE job = ? AND state IN ('pending', 'inflight') LIMIT 1", (pk,))
+    return found.fetchone() is not None
 
 
-def claim(db: sqlite3.Connection, pk: int, limit: int, now: float) -> list[Task]:
-    """Takes up to `limit` tasks that are due and writes their attempt rows, before any request is sent."""
-    with write(db):
-        found = db.execute(
-            "SELECT t.job, t.ord, t.seed, t.tries, 1 + (SELECT count(*) FROM attempts a WHERE a.job = t.job"
-            " AND a.ord = t.ord) FROM tasks t WHERE t.job = ? AND t.state = 'pending' AND t.next_at <= ?"
-            " ORDER BY t.next_at, t.ord LIMIT ?",
-            (pk, now, limit),
-        ).fetchall()
-        tasks = [Task(*values) for values in found]
-        db.executemany("UPDATE tasks SET state = 'inflight' WHERE job = ? AND ord = ?", [(t.job, t.ord) for t in tasks])
-        db.executemany(
-            "INSERT INTO attempts (job, ord, n, started) VALUES (?, ?, ?, ?)",
-            [(t.job, t.ord, t.n, now) for t in tasks],
-        )
-    return tasks
-
-
-def seeds_of(db: sqlite3.Connection, pk: int) -> list[int]:
-    """The distinct seeds of a job's tasks."""
-    found = db.execute("SELECT DISTINCT seed FROM tasks WHERE job = ? ORDER BY seed", (pk,)).fetchall()
-    return [seed for (seed,) in found]
-
-
-def next_due(db: sqlite3.Connection, pk: int) -> float | None:
-    """When the next waiting task of a job is due; None when none waits."""
-    found = db.execute("SELECT min(next_at) FROM tasks WHERE job = ? AND state = 'pending'", (pk,)).fetchone()
-    return None if found[0] is None else float(found[0])
-
-
-def record(db: sqlite3.Connection, results: Iterable[Result]) -> None:
-    """Writes what came of attempts: attempt, trajectory, task and counters in one transaction."""
-    with write(db):
-        for result in results:
-            _record(db, result)
-
-
-def _record(db: sqlite3.Connection, result: Result) -> None:
-    task, attempt = result.task, result.attempt
-    cursor = db.execute(
-        "UPDATE attempts SET outcome = ?, status_code = ?, model = ?, response_id = ?, prompt_sha = ?,"
-        " prompt_version = ?, params = ?, tokens = ?, cost_nano = ?, latency_ms = ?, ended = ?, message = ?, raw = ?"
-        " WHERE job = ? AND ord = ? AND n = ? AND ended IS NULL",
-        (
-            attempt.outcome,
-            attempt.status_code,
-            attempt.model,
-            attempt.response_id,
-            attempt.prompt_sha,
-            attempt.prompt_version,
-            json.dumps(attempt.params),
-            to_json(attempt.usage),
-            attempt.cost_nano,
-            attempt.latency_ms,
-            attempt.ended,
-            attempt.message,
-            pack(attempt.raw[:LOG_CHARS]) if attempt.raw is not None else None,
-            task.job,
-            task.ord,
-            task.n,
-        ),
-    )
-    if cursor.rowcount != 1:
-        return  # another worker has given this attempt up for lost; its result is no longer wanted
-    db.execute(
-        "UPDATE tasks SET state = ?, tries = tries + ?, next_at = ?, why = ? WHERE job = ? AND ord = ?",
-        (result.state, result.counts_as_try, result.next_at, result.why, task.job, task.ord),
-    )
-    if result.new is not None:
-        trajectories.add_within(db, [result.new])
-    db.execute(
-        "UPDATE jobs SET done = done + ?, failed = failed + ?, tokens_in = tokens_in + ?, tokens_out = tokens_out + ?,"
-        " cost_nano = CASE WHEN ? IS NULL THEN cost_nano ELSE coalesce(cost_nano, 0) + ? END, heartbeat = ?"
-        " WHERE pk = ?",
-        (
-            result.state == "done",
-            result.state == "failed",
-            attempt.usage.prompt,
-            attempt.usage.completion,
-            attempt.cost_nano,
-            attempt.cost_nano,
-            time.time(),
-            task.job,
-        ),
-    )
+def log(db: sqlite3.Connection, pk: int, limit: int = 40) -> list[tuple[float, str]]:
+    """The latest lines of a job's story as `(time, text)`, oldest first."""
+    found = db.execute("SELECT at, text FROM job_log WHERE job = ? ORDER BY pk DESC LIMIT ?", (pk, limit)).fetchall()
+    return found[::-1]
 
 
 def attempts(db: sqlite3.Connection, pk: int, limit: int = 50, only_faults: bool = False) -> list[Attempt]:

@@ -1,0 +1,281 @@
+"""What the worker writes of a job: claims before requests, results after them, and what a dead worker left behind.
+
+Order of writes: a claim (task in flight, attempt row) is committed before its request is sent; the answer goes in with
+its attempt, its task and the job's counters in one transaction; a worker that starts finds attempts without an end,
+marks them lost and gives their tasks back. So a result is recorded exactly once, and no request goes without a row.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from simia_tui.model import Attempt, Outcome
+from simia_tui.store import trajectories
+from simia_tui.store.codec import pack, to_json
+from simia_tui.store.connection import write
+
+Desired = Literal["running", "paused", "cancelled"]
+LOG_CHARS = 1_000_000
+"""How much of one raw reply is kept."""
+
+MAX_ATTEMPTS = 50
+"""Requests of one task, whatever came of them, after which it is given up."""
+
+_REPLIED = (Outcome.UNPARSABLE, Outcome.TRUNCATED, Outcome.REFUSED, Outcome.EMPTY, Outcome.CONTENT_FILTER)
+
+
+class Task(NamedTuple):
+    """A claimed task. `n` numbers its attempts from 1, `tries` counts those that used up a try.
+
+    `draw` counts the replies that were of no use: the next request asks for another one. It does not count requests
+    without a reply, so that a task asked again after a crash sends the same text.
+    """
+
+    job: int
+    ord: int
+    seed: int
+    tries: int
+    n: int
+    draw: int = 0
+
+
+class Result(NamedTuple):
+    """How an attempt ended. `state` is where the task goes; `new` the trajectory that came of it, if any."""
+
+    task: Task
+    attempt: Attempt
+    state: Literal["pending", "done", "failed"]
+    new: trajectories.New | None = None
+    next_at: float = 0.0
+    counts_as_try: bool = True
+    why: str | None = None
+
+
+class Turn(NamedTuple):
+    """What one commit gave: claimed tasks, and how the job stands after it.
+
+    `due` is when the next waiting task may be asked (None: none waits), `short` that the next one is not covered by the
+    funds, `spent` the job's cost so far in 1e-9 USD (0 where it is not known).
+    """
+
+    tasks: list[Task]
+    desired: Desired
+    due: float | None
+    short: bool
+    done: int
+    failed: int
+    spent: int
+
+
+def turn(
+    db: sqlite3.Connection,
+    pk: int,
+    results: Sequence[Result] = (),
+    want: int = 0,
+    reserve: Mapping[int, int] | None = None,
+    budget_nano: int | None = None,
+    log: Sequence[str] = (),
+    beat: bool = True,
+) -> Turn:
+    """One turn of a job's work in one transaction: writes results, then claims up to `want` tasks that are due.
+
+    `reserve` says what a request with each seed can cost at most. With `budget_nano`, no task is claimed for which the
+    job's cost and everything in flight would not leave enough.
+
+    Raises:
+        SimiaError: the database is locked, full or read-only; nothing was written, so the same call can be made again.
+    """
+    now = time.time()
+    tasks: list[Task] = []
+    short = False
+    if results or want or log or beat:
+        with write(db):
+            for result in results:
+                _record_one(db, result)
+            _write_log(db, pk, log, now)
+            if want and _standing(db, pk)[0] == "running":
+                funds = None if budget_nano is None else budget_nano - _standing(db, pk)[1] - _in_flight(db, pk)
+                tasks, short = _claim(db, pk, want, now, reserve or {}, funds)
+            db.execute("UPDATE jobs SET heartbeat = ? WHERE pk = ?", (now, pk))
+    (due,) = db.execute("SELECT min(next_at) FROM tasks WHERE job = ? AND state = 'pending'", (pk,)).fetchone()
+    desired, spent, done, failed = _standing(db, pk)
+    return Turn(tasks, desired, due, short, done, failed, spent)
+
+
+def _standing(db: sqlite3.Connection, pk: int) -> tuple[Desired, int, int, int]:
+    found: tuple[Desired, int, int, int] = db.execute(
+        "SELECT desired, coalesce(cost_nano, 0), done, failed FROM jobs WHERE pk = ?", (pk,)
+    ).fetchone()
+    return found
+
+
+def _in_flight(db: sqlite3.Connection, pk: int) -> int:
+    found = db.execute("SELECT coalesce(sum(reserved_nano), 0) FROM attempts WHERE job = ? AND ended IS NULL", (pk,))
+    return int(found.fetchone()[0])
+
+
+def _claim(
+    db: sqlite3.Connection, pk: int, limit: int, now: float, reserve: Mapping[int, int], funds: int | None
+) -> tuple[list[Task], bool]:
+    marks = ", ".join("?" * len(_REPLIED))
+    found = db.execute(
+        "SELECT t.job, t.ord, t.seed, t.tries,"
+        " 1 + (SELECT coalesce(max(a.n), 0) FROM attempts a WHERE a.job = t.job AND a.ord = t.ord),"
+        f" (SELECT count(*) FROM attempts a WHERE a.job = t.job AND a.ord = t.ord AND a.outcome IN ({marks}))"
+        " FROM tasks t WHERE t.job = ? AND t.state = 'pending' AND t.next_at <= ? ORDER BY t.next_at, t.ord LIMIT ?",
+        (*_REPLIED, pk, now, limit),
+    ).fetchall()
+    tasks: list[Task] = []
+    for task in (Task(*values) for values in found):
+        if funds is not None:
+            funds -= reserve.get(task.seed, 0)
+            if funds < 0:
+                break
+        tasks.append(task)
+    db.executemany("UPDATE tasks SET state = 'inflight' WHERE job = ? AND ord = ?", [(t.job, t.ord) for t in tasks])
+    db.executemany(
+        "INSERT INTO attempts (job, ord, n, started, reserved_nano) VALUES (?, ?, ?, ?, ?)",
+        [(t.job, t.ord, t.n, now, reserve.get(t.seed)) for t in tasks],
+    )
+    return tasks, len(tasks) < len(found)
+
+
+def _record_one(db: sqlite3.Connection, result: Result) -> None:
+    """One result under a savepoint: a row that cannot be stored fails its own task and none of its neighbours."""
+    db.execute("SAVEPOINT result")
+    try:
+        _record(db, result)
+    except sqlite3.OperationalError:
+        raise
+    except (sqlite3.Error, ValueError, OverflowError) as error:
+        db.execute("ROLLBACK TO result")
+        _record(db, _unstorable(result, error))
+    db.execute("RELEASE result")
+
+
+def _unstorable(result: Result, error: Exception) -> Result:
+    why = f"The answer cannot be stored ({type(error).__name__}); the episode is given up."
+    whole = result.attempt
+    attempt = Attempt(
+        job=whole.job,
+        ord=whole.ord,
+        n=whole.n,
+        outcome=Outcome.BAD_REPLY,
+        usage=whole.usage,
+        cost_nano=whole.cost_nano,
+        started=whole.started,
+        ended=whole.ended,
+        message=why,
+    )
+    return Result(result.task, attempt, "failed", why=why)
+
+
+def _record(db: sqlite3.Connection, result: Result) -> None:
+    task, attempt = result.task, result.attempt
+    cursor = db.execute(
+        "UPDATE attempts SET outcome = ?, status_code = ?, model = ?, response_id = ?, prompt_sha = ?,"
+        " prompt_version = ?, params = ?, tokens = ?, cost_nano = ?, latency_ms = ?, ended = ?, message = ?, raw = ?"
+        " WHERE job = ? AND ord = ? AND n = ? AND ended IS NULL",
+        (
+            attempt.outcome,
+            attempt.status_code,
+            attempt.model,
+            attempt.response_id,
+            attempt.prompt_sha,
+            attempt.prompt_version,
+            json.dumps(attempt.params),
+            to_json(attempt.usage),
+            attempt.cost_nano,
+            attempt.latency_ms,
+            attempt.ended,
+            attempt.message,
+            pack(attempt.raw[:LOG_CHARS]) if attempt.raw is not None else None,
+            task.job,
+            task.ord,
+            task.n,
+        ),
+    )
+    if cursor.rowcount != 1:
+        return  # the attempt was given up for lost; its result is no longer wanted
+    db.execute(
+        "UPDATE tasks SET state = ?, tries = tries + ?, next_at = ?, why = ? WHERE job = ? AND ord = ?",
+        (result.state, result.counts_as_try, result.next_at, result.why, task.job, task.ord),
+    )
+    if result.new is not None:
+        trajectories.add_within(db, [result.new])
+    usage, cost = attempt.usage, attempt.cost_nano
+    db.execute(
+        "UPDATE jobs SET done = done + ?, failed = failed + ?, tokens_in = tokens_in + ?, tokens_out = tokens_out + ?,"
+        " tokens_cached = tokens_cached + ?, estimated_nano = estimated_nano + ?,"
+        " cost_nano = CASE WHEN ? IS NULL THEN cost_nano ELSE coalesce(cost_nano, 0) + ? END WHERE pk = ?",
+        (
+            *(result.state == "done", result.state == "failed", usage.prompt, usage.completion, usage.cached),
+            *((cost or 0) if usage.estimated else 0, cost, cost, task.job),
+        ),
+    )
+
+
+def recover(db: sqlite3.Connection) -> int:
+    """Marks what a dead worker had in flight as lost, books what it may have cost, gives the tasks back; how many.
+
+    Call it only while holding the worker lock: then no attempt without an end can belong to a living worker.
+    """
+    now = time.time()
+    with write(db):
+        open_ = db.execute(
+            "SELECT job, ord, n, reserved_nano FROM attempts WHERE job IN (SELECT pk FROM jobs) AND ended IS NULL"
+        ).fetchall()
+        for job, ord_, n, reserved in open_:
+            db.execute(
+                "UPDATE attempts SET outcome = ?, ended = ?, cost_nano = ?, message = ?"
+                " WHERE job = ? AND ord = ? AND n = ?",
+                (Outcome.LOST, now, reserved, "The worker ended before the answer was recorded.", job, ord_, n),
+            )
+            given_up = n >= MAX_ATTEMPTS
+            why = f"The worker ended during each of {n} requests for it." if given_up else None
+            db.execute(
+                "UPDATE tasks SET state = ?, why = coalesce(?, why) WHERE job = ? AND ord = ?",
+                ("failed" if given_up else "pending", why, job, ord_),
+            )
+            db.execute(
+                "UPDATE jobs SET failed = failed + ?, estimated_nano = estimated_nano + coalesce(?, 0),"
+                " cost_nano = CASE WHEN ? IS NULL THEN cost_nano ELSE coalesce(cost_nano, 0) + ? END WHERE pk = ?",
+                (given_up, reserved, reserved, reserved, job),
+            )
+        for job in sorted({job for job, *_ in open_}):
+            lost = sum(1 for row in open_ if row[0] == job)
+            _write_log(db, job, [f"A worker ended with {lost} requests in flight; they are asked again."], now)
+    return len(open_)
+
+
+def forgive(db: sqlite3.Connection, pk: int, counted: Mapping[int, int]) -> None:
+    """Gives tasks the tries back that a dead endpoint used up: `counted` maps the task to how many."""
+    with write(db):
+        for ord_, tries in counted.items():
+            (state,) = db.execute("SELECT state FROM tasks WHERE job = ? AND ord = ?", (pk, ord_)).fetchone()
+            if state not in ("pending", "failed"):
+                continue
+            db.execute(
+                "UPDATE tasks SET state = 'pending', tries = max(0, tries - ?), next_at = 0 WHERE job = ? AND ord = ?",
+                (tries, pk, ord_),
+            )
+            if state == "failed":
+                db.execute("UPDATE jobs SET failed = failed - 1 WHERE pk = ?", (pk,))
+
+
+def seeds_of(db: sqlite3.Connection, pk: int) -> list[int]:
+    """The distinct seeds of a job's tasks."""
+    found = db.execute("SELECT DISTINCT seed FROM tasks WHERE job = ? ORDER BY seed", (pk,)).fetchall()
+    return [seed for (seed,) in found]
+
+
+def write_log(db: sqlite3.Connection, pk: int, texts: Iterable[str]) -> None:
+    """Adds lines to a job's story."""
+    with write(db):
+        _write_log(db, pk, texts, time.time())
+
+
+def _write_log(db: sqlite3.Connection, pk: int, texts: Iterable[str], now: float) -> None:
+    db.executemany("INSERT INTO job_log (job, at, text) VALUES (?, ?, ?)", [(pk, now, text) for text in texts])
