@@ -1,7 +1,7 @@
 """Pure rules over trajectories: parse, repair, validate, normalise, compare. No I/O, and no rule ever raises."""
 
 from simia_tui.checks.arguments import parse_arguments
-from simia_tui.checks.context import Hints
+from simia_tui.checks.hints import Hints
 from simia_tui.checks.pipeline import FAILED, RULES, run
 from simia_tui.checks.rule import Rule
 

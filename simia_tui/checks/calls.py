@@ -9,20 +9,21 @@ from simia_tui.checks.arguments import read_arguments
 from simia_tui.checks.context import Context
 from simia_tui.checks.rule import Note, Outcome, check, repair
 from simia_tui.checks.schema import Schema, show, whole_numbers
-from simia_tui.model import Severity, ToolCall, Trajectory
+from simia_tui.model import Severity, ToolCall, Trajectory, Turn
 
 Fix = tuple[dict[str, Any], str, str]
 """The new arguments, the message, and the text that they replace."""
 
 
-def _fix_calls(trajectory: Trajectory, fix: Callable[[ToolCall], Fix | None]) -> Outcome:
+def _fix_calls(trajectory: Trajectory, context: Context, fix: Callable[[ToolCall], Fix | None]) -> Outcome:
     """Applies `fix` to every call; the original text stays in `raw`. The same trajectory where nothing changed."""
     notes: list[Note] = []
-    turns = list(trajectory.turns)
-    for index, position, call in trajectory.calls():
+    turns: list[Turn] = []
+    for index, position, call in context.calls(trajectory):
         fixed = fix(call)
         if fixed is None:
             continue
+        turns = turns or list(trajectory.turns)
         arguments, message, before = fixed
         calls = list(turns[index].tool_calls)
         raw = before if call.raw is None else call.raw
@@ -50,7 +51,7 @@ def arguments_repaired(trajectory: Trajectory, context: Context) -> Outcome:
             call.raw,
         )
 
-    return _fix_calls(trajectory, fix)
+    return _fix_calls(trajectory, context, fix)
 
 
 def _fits(value: dict[str, Any], call: ToolCall, context: Context, guessed: bool) -> bool:
@@ -75,7 +76,7 @@ def double_encoded(trajectory: Trajectory, context: Context) -> Outcome:
             return None
         return value, f"The arguments of {show(call.name)} were JSON text inside a string and were unpacked.", call.raw
 
-    return _fix_calls(trajectory, fix)
+    return _fix_calls(trajectory, context, fix)
 
 
 @repair(
@@ -98,7 +99,7 @@ def arguments_wrapped(trajectory: Trajectory, context: Context) -> Outcome:
         fixed = fix(call)
         return None if fixed is None else (fixed[0], fixed[1], _text(call.arguments))
 
-    return _fix_calls(trajectory, with_before)
+    return _fix_calls(trajectory, context, with_before)
 
 
 _WRAPPERS = ("arguments", "parameters")
@@ -136,7 +137,7 @@ def arguments_blank(trajectory: Trajectory, context: Context) -> Outcome:
             return None
         return {}, f"The call of {show(call.name)} came without arguments, and the tool needs none.", call.raw or ""
 
-    return _fix_calls(trajectory, fix)
+    return _fix_calls(trajectory, context, fix)
 
 
 def _required(schema: Schema | None) -> list[str]:
@@ -151,14 +152,14 @@ def _required(schema: Schema | None) -> list[str]:
 def integer_normalised(trajectory: Trajectory, context: Context) -> Outcome:
     def fix(call: ToolCall) -> Fix | None:
         schema = context.schema(call.name)
-        if schema is None or call.arguments is None:
+        if schema is None or call.arguments is None or not schema.has_integers:
             return None
         value = whole_numbers(call.arguments, schema.raw)
         if value is call.arguments:
             return None
         return value, f"Whole numbers in the call of {show(call.name)} were written as integers.", _text(call.arguments)
 
-    return _fix_calls(trajectory, fix)
+    return _fix_calls(trajectory, context, fix)
 
 
 def _text(value: Any) -> str:
@@ -171,7 +172,7 @@ def _text(value: Any) -> str:
     "Arguments that cannot be read as an object would teach the model to write calls that no tool accepts.",
 )
 def arguments_unparsable(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    for index, position, call in trajectory.calls():
+    for index, position, call in context.calls(trajectory):
         if call.arguments is None:
             held = f": {show(call.raw)}" if (call.raw or "").strip() else ", there are none"
             yield Note(f"The arguments of {show(call.name)} cannot be read as an object{held}.", index, position)
@@ -183,7 +184,7 @@ def arguments_unparsable(trajectory: Trajectory, context: Context) -> Iterator[N
 def unknown_tool(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     if not context.tools:
         return
-    for index, position, call in _agent_calls(trajectory):
+    for index, position, call in context.agent_calls(trajectory):
         if call.name not in context.tools:
             close = difflib.get_close_matches(call.name[:100], list(context.tools), n=1)
             hint = f"; {show(close[0])} is" if close else ""
@@ -196,8 +197,8 @@ def unknown_tool(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     "Without tool specs neither names nor arguments of the calls can be checked.",
 )
 def no_schema(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    first = next(trajectory.calls(), None)
-    if first is not None and not context.tools:
+    first = None if context.tools else next(trajectory.calls(), None)
+    if first is not None:
         yield Note("The trajectory has calls but declares no tools.", first[0], first[1])
 
 
@@ -208,20 +209,15 @@ def no_schema(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 )
 def bad_schema(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     seen: set[str] = set()
-    for index, position, call in _agent_calls(trajectory):
+    for index, position, call in context.agent_calls(trajectory):
         schema = context.schema(call.name)
         if call.name not in seen and schema is not None and not schema.usable:
             yield Note(f"The schema of {show(call.name)} is not valid, so only names were checked.", index, position)
         seen.add(call.name)
 
 
-def _agent_calls(trajectory: Trajectory) -> Iterator[tuple[int, int, ToolCall]]:
-    """The calls of the assistant; the tools that a simulated user holds are not declared to the agent."""
-    return (place for place in trajectory.calls() if trajectory.turns[place[0]].role == "assistant")
-
-
 def _schema_notes(trajectory: Trajectory, context: Context, kind: str) -> Iterator[Note]:
-    for index, position, call in _agent_calls(trajectory):
+    for index, position, call in context.agent_calls(trajectory):
         for fault in context.faults(call):
             if fault.kind == kind:
                 severity = Severity.WARNING if fault.lenient else None

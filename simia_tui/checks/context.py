@@ -1,62 +1,104 @@
 """What the rules of one run share: the tool specs, the hints of the domain, and work done once for all rules."""
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from simia_tui.checks.hints import Hints
 from simia_tui.checks.pairing import Pairing, pair
 from simia_tui.checks.schema import Fault, Schema
-from simia_tui.model import Record, ToolCall, ToolSpec, Trajectory
+from simia_tui.model import ToolCall, ToolSpec, Trajectory
 
-
-class Hints(Record):
-    """What a domain knows of its tools beyond their names: which only read, which write."""
-
-    reads: frozenset[str] = frozenset()
-    writes: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> "Hints":
-        """The hints in a pack's data: its table `[checks]` with the lists `reads` and `writes`; both may be absent."""
-        table = data.get("checks")
-        if not isinstance(table, Mapping):
-            return cls()
-        return cls(reads=_names(table.get("reads")), writes=_names(table.get("writes")))
-
-
-def _names(value: Any) -> frozenset[str]:
-    return frozenset(name for name in value if isinstance(name, str)) if isinstance(value, list) else frozenset()
+T = TypeVar("T")
 
 
 class Context:
     """One run's shared state. Nothing in it outlives the run but the compiled schemas, which are cached by content."""
 
     def __init__(self, tools: tuple[ToolSpec, ...], hints: Hints) -> None:
+        self.specs = tools
         self.tools = {spec.name: spec for spec in tools}
         self.hints = hints
         self._schemas: dict[str, Schema | None] = {}
         self._faults: dict[int, tuple[ToolCall, list[Fault]]] = {}
-        self._pairing: tuple[Trajectory, Pairing] | None = None
+        self._parsed: dict[str, Any] = {}
+        self._of: Trajectory | None = None
+        self._views: dict[Any, Any] = {}
 
     def schema(self, name: str) -> Schema | None:
         """The schema of a tool; None where the tool is unknown or declares none."""
-        if name not in self._schemas:
+        try:
+            return self._schemas[name]
+        except KeyError:
             spec = self.tools.get(name)
-            self._schemas[name] = Schema(spec) if spec is not None and spec.parameters is not None else None
-        return self._schemas[name]
+            found = Schema.of(spec) if spec is not None and spec.parameters is not None else None
+            self._schemas[name] = found
+            return found
 
     def faults(self, call: ToolCall) -> list[Fault]:
         """How the arguments of `call` break the schema of its tool; empty where there is nothing to compare."""
-        schema = self.schema(call.name)
-        if schema is None or call.arguments is None:
-            return []
         known = self._faults.get(id(call))
-        if known is None or known[0] is not call:
-            # The call is kept beside its faults: an id alone could be reused by a later object.
-            known = self._faults[id(call)] = (call, schema.faults(call.arguments))
-        return known[1]
+        if known is not None and known[0] is call:
+            return known[1]
+        schema = self.schema(call.name)
+        found = schema.faults(call.arguments) if schema is not None and call.arguments is not None else []
+        # The call is kept beside its faults: an id alone could be reused by a later object.
+        self._faults[id(call)] = (call, found)
+        return found
+
+    def view(self, trajectory: Trajectory, make: Callable[[Trajectory, "Context"], T]) -> T:
+        """`make(trajectory, self)`, worked out once for each state of the trajectory."""
+        if self._of is not trajectory:
+            self._of, self._views = trajectory, {}
+        try:
+            found: T = self._views[make]
+        except KeyError:
+            found = self._views[make] = make(trajectory, self)
+        return found
 
     def pairing(self, trajectory: Trajectory) -> Pairing:
         """Which observation answers which call."""
-        if self._pairing is None or self._pairing[0] is not trajectory:
-            self._pairing = (trajectory, pair(trajectory))
-        return self._pairing[1]
+        return self.view(trajectory, _pairing)
+
+    def calls(self, trajectory: Trajectory) -> list[tuple[int, int, ToolCall]]:
+        """Every call as `(turn index, position in the turn, call)`."""
+        return self.view(trajectory, _calls)
+
+    def agent_calls(self, trajectory: Trajectory) -> list[tuple[int, int, ToolCall]]:
+        """The calls of the assistant; the tools that a simulated user holds are not declared to the agent."""
+        return self.view(trajectory, _agent_calls)
+
+    def parsed(self, text: str | None) -> Any:
+        """The JSON object or array that `text` is; None where it is something else."""
+        if not text or text.lstrip()[:1] not in ("{", "["):
+            return None
+        try:
+            return self._parsed[text]
+        except KeyError:
+            self._parsed[text] = value = _json(text)
+            return value
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _pairing(trajectory: Trajectory, context: Context) -> Pairing:
+    return pair(trajectory)
+
+
+def _calls(trajectory: Trajectory, context: Context) -> list[tuple[int, int, ToolCall]]:
+    return [
+        (index, position, call)
+        for index, turn in enumerate(trajectory.turns)
+        if turn.tool_calls
+        for position, call in enumerate(turn.tool_calls)
+    ]
+
+
+def _agent_calls(trajectory: Trajectory, context: Context) -> list[tuple[int, int, ToolCall]]:
+    turns = trajectory.turns
+    return [place for place in context.calls(trajectory) if turns[place[0]].role == "assistant"]

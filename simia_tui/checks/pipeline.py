@@ -1,7 +1,8 @@
 """Runs the rules over a trajectory, in their order."""
 
 from simia_tui.checks import calls, state, text, turns
-from simia_tui.checks.context import Context, Hints
+from simia_tui.checks.context import Context
+from simia_tui.checks.hints import Hints
 from simia_tui.checks.rule import Rule
 from simia_tui.model import Finding, Severity, ToolSpec, Trajectory
 

@@ -9,6 +9,16 @@ from simia_tui.model import ToolSpec, canonical_json
 
 _MOST_FAULTS = 20
 _EXACT_FLOAT = 2.0**53
+_MOST_SPECS = 1024
+_OPEN_WORDS = (
+    "additionalProperties",
+    "patternProperties",
+    "unevaluatedProperties",
+    "$ref",
+    "allOf",
+    "anyOf",
+    "oneOf",
+)
 
 
 class Fault(NamedTuple):
@@ -31,6 +41,21 @@ class Schema:
         self.raw: dict[str, Any] = spec.parameters or {}
         self.inferred = bool(spec.extra.get("inferred"))
         self.validator = _compiled(spec.parameters)
+        self._closed = "properties" in self.raw and not any(word in self.raw for word in _OPEN_WORDS)
+        self.has_integers = '"integer"' in _encoded(self.raw)
+
+    @classmethod
+    def of(cls, spec: ToolSpec) -> "Schema":
+        """The schema of `spec`, compiled once for as long as the same spec is met again and again."""
+        known = _by_spec.get(id(spec))
+        if known is not None and known[0] is spec:
+            return known[1]
+        if len(_by_spec) >= _MOST_SPECS:
+            _by_spec.clear()
+        schema = cls(spec)
+        # The spec is kept beside its schema: an id alone could be reused by a later object.
+        _by_spec[id(spec)] = (spec, schema)
+        return schema
 
     @property
     def usable(self) -> bool:
@@ -51,10 +76,21 @@ class Schema:
 
     def faults(self, arguments: dict[str, Any]) -> list[Fault]:
         """Every fault of `arguments`, at most twenty, in the schema's own order."""
+        if self._is_sound(arguments):
+            return []
         found = list(self._violations(arguments))
         if not any(fault.kind == "unknown" for fault in found):
             found.extend(self._undeclared(arguments))
         return found[:_MOST_FAULTS]
+
+    def _is_sound(self, arguments: dict[str, Any]) -> bool:
+        """The quick way to the common answer: valid, and no name that is not declared."""
+        if self.validator is None or (self._closed and not arguments.keys() <= self.properties.keys()):
+            return False
+        try:
+            return bool(self.validator.is_valid(arguments))
+        except (ValueError, TypeError, RecursionError):
+            return False
 
     def _violations(self, arguments: dict[str, Any]) -> Iterator[Fault]:
         if self.validator is None:
@@ -72,20 +108,21 @@ class Schema:
 
     def _undeclared(self, arguments: dict[str, Any]) -> Iterator[Fault]:
         """Names that the schema does not list, where it does not itself say that others are welcome."""
-        open_words = (
-            "additionalProperties",
-            "patternProperties",
-            "unevaluatedProperties",
-            "$ref",
-            "allOf",
-            "anyOf",
-            "oneOf",
-        )
-        if "properties" not in self.raw or any(word in self.raw for word in open_words):
+        if not self._closed:
             return
         for name in arguments:
             if name not in self.properties:
                 yield _unknown(name, lenient=self.inferred)
+
+
+_by_spec: dict[int, tuple[ToolSpec, Schema]] = {}
+
+
+def _encoded(value: Any) -> str:
+    try:
+        return canonical_json(value)
+    except (ValueError, TypeError, RecursionError):
+        return '"integer"'
 
 
 @lru_cache(maxsize=512)

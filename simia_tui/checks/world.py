@@ -1,0 +1,157 @@
+"""What the tools show of their world: calls with their observations, and the things with ids in them.
+
+The rules that build on this know nothing of a domain. Every tool that is not known to read counts as a write
+unless it was refused (`is_error`).
+"""
+
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from simia_tui.checks.context import Context
+from simia_tui.checks.hints import Hints
+from simia_tui.model import ToolCall, Trajectory, Turn, canonical_json
+
+_READ_VERBS = re.compile(
+    r"get|list|search|find|check|lookup|look|calculate|read|view|show|fetch|query|count|think|verify|describe|compare"
+    r"|browse|retrieve"
+)
+_MOVING = re.compile(r"now|time|clock|random|weather|joke|quote|news|fact|trivia")
+"""Words in the name of a tool whose answer may change by itself."""
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+
+def is_read(name: str, hints: Hints) -> bool:
+    """Whether a tool only reads: by the domain's hints, else by the verb that its name begins with."""
+    if name in hints.reads or name in hints.writes:
+        return name not in hints.writes
+    return _reads_by_name(name)
+
+
+@lru_cache(maxsize=4096)
+def words(name: str) -> tuple[str, ...]:
+    """The words of a tool's name in lower case, without the part before a dot."""
+    return tuple(word.casefold() for word in _WORDS.findall(name.rpartition(".")[2]))
+
+
+@lru_cache(maxsize=4096)
+def _reads_by_name(name: str) -> bool:
+    found = words(name)
+    return bool(found) and _READ_VERBS.fullmatch(found[0]) is not None
+
+
+@lru_cache(maxsize=4096)
+def moves(name: str) -> bool:
+    """Whether the answer of a tool may change by itself, as that of a clock does."""
+    return any(_MOVING.fullmatch(word.casefold()) for word in _WORDS.findall(name))
+
+
+class Exchange(NamedTuple):
+    """A call and its observation; `turn` is the index of the tool turn.
+
+    `before` and `after` number the states of the world: equal numbers mean that nothing was written between.
+    `key` is equal for equal calls; None where the arguments are unknown, no JSON, or the answer may change by itself.
+    """
+
+    call: ToolCall
+    observation: Turn
+    turn: int
+    before: int
+    after: int
+    reads: bool
+    key: str | None
+
+
+def _key(call: ToolCall) -> str | None:
+    if call.arguments is None or moves(call.name):
+        return None
+    try:
+        return canonical_json([call.name, call.arguments])
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def exchanges(trajectory: Trajectory, context: Context) -> list[Exchange]:
+    """Every answered call, in order. Calls beside a write in the same turn stand in a state of their own."""
+    return context.view(trajectory, _exchanges)
+
+
+def _exchanges(trajectory: Trajectory, context: Context) -> list[Exchange]:
+    answers = context.pairing(trajectory).answers
+    found: list[Exchange] = []
+    state = 0
+    for index, turn in enumerate(trajectory.turns):
+        if not turn.tool_calls:
+            continue
+        writes = 0
+        places = []
+        for position, call in enumerate(turn.tool_calls):
+            answer, reads = answers.get((index, position)), is_read(call.name, context.hints)
+            refused = answer is not None and trajectory.turns[answer].is_error
+            writes += not refused and not reads
+            places.append((call, answer, reads))
+        alone = len(places) > 1 and writes > 0
+        before, after = (-1 - index, -1 - index) if alone else (state, state + writes)
+        state += writes
+        for call, answer, reads in places:
+            if answer is not None:
+                found.append(Exchange(call, trajectory.turns[answer], answer, before, after, reads, _key(call)))
+    return found
+
+
+Chain = tuple[str, ...]
+"""The ids of a thing, from the top of an observation down to its own, each as `name value`."""
+
+
+class Thing(NamedTuple):
+    """An object that has an id: what an observation tells of one thing in the world."""
+
+    chain: Chain
+    members: dict[str, Any]
+
+    @property
+    def owner(self) -> str:
+        """The thing's own id, as `name value`."""
+        return self.chain[-1]
+
+
+def things(exchange: Exchange, trajectory: Trajectory, context: Context) -> list[Thing]:
+    """Every object with an id in the observation of `exchange`, those outside before those inside."""
+    known = context.view(trajectory, _known_things)
+    try:
+        return known[exchange.turn]
+    except KeyError:
+        found = known[exchange.turn] = _things(context.parsed(exchange.observation.content))
+        return found
+
+
+def _known_things(trajectory: Trajectory, context: Context) -> dict[int, list[Thing]]:
+    return {}
+
+
+def _things(value: Any) -> list[Thing]:
+    found: list[Thing] = []
+    if value is None:
+        return found
+    waiting: list[tuple[Any, Chain]] = [(value, ())]
+    while waiting:
+        box, chain = waiting.pop()
+        if type(box) is list:
+            waiting += [(inner, chain) for inner in reversed(box) if type(inner) in _BOXES]
+            continue
+        for name, key in box.items():
+            if name[-2:] == "id" and (name == "id" or name[-3:] == "_id") and isinstance(key, str | int):
+                chain = (*chain, f"{name} {key}")
+                found.append(Thing(chain, box))
+                break
+        waiting += [(inner, chain) for inner in reversed(box.values()) if type(inner) in _BOXES]
+    return found
+
+
+_BOXES = (dict, list)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two plain values say the same; 3.2 and "3.2" do, as tools differ in how they print."""
+    return bool(left == right) or (type(left) is not bool and type(right) is not bool and str(left) == str(right))
