@@ -5,8 +5,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,7 +16,8 @@ from simia_tui.formats.openai_chat import OPENAI, OpenAIChat, write_openai
 from simia_tui.formats.preflight import Issue, Preflight, preflight, targets
 from simia_tui.formats.sharegpt import SHAREGPT, ShareGPT, write_sharegpt
 from simia_tui.formats.sharegpt_hermes import HERMES, ShareGPTHermes, write_sharegpt_hermes
-from simia_tui.formats.stream import Item, items
+from simia_tui.formats.source import Source, samples
+from simia_tui.formats.stream import Item, check, head_of, items
 from simia_tui.formats.tau_bench import TauBench
 from simia_tui.formats.trl import TRL, write_trl
 
@@ -39,9 +40,6 @@ __all__ = [
     "write_trl",
 ]
 
-SAMPLE = 32
-"""How many records detection looks at."""
-
 _FORMATS: dict[str, Format] = {
     reader.name: reader for reader in (TauBench(), ShareGPTHermes(), ShareGPT(), OpenAIChat())
 }
@@ -58,33 +56,54 @@ def names() -> list[str]:
 def detect(path: Path) -> str:
     """The format of most of the file's first 32 records, by name; rows of TRL are told as "openai".
 
+    A file that is no JSON (a log, an archive) is known by its first bytes.
+
     Raises:
-        UsageError: when the file is missing, empty, not JSON, or of no known format.
+        UsageError: when the file is missing, empty, unreadable, of no known format, or of a kind that holds no
+            conversation; the sentence says which.
     """
+    head = head_of(path)
+    for reader in _FORMATS.values():
+        if isinstance(reader, Source) and reader.sniff(head):
+            return reader.name
+    check(path)
     found: Counter[str] = Counter()
-    last: Item | None = None
-    objects = 0
-    for item in islice(items(path), SAMPLE):
-        last = item
-        if isinstance(item.value, dict):
-            objects += 1
-            found.update(name for name, reader in _FORMATS.items() if reader.detect(item.value))
+    seen: list[Item] = []
+    for item in samples(path):
+        seen.append(item)
+        found.update(name for name, reader in _FORMATS.items() if _fits(reader, item.value))
     if found:
         name = max(_FORMATS, key=found.__getitem__)
         # One row with inline calls decides: that reader takes the plain rows of the family as well.
         return HERMES.name if name == SHAREGPT.name and found[HERMES.name] else name
-    if last is None:
-        raise UsageError(f"{path} holds no rows.")
-    if objects == 0 and last.reason:
-        raise UsageError(f"{path} is not JSON that can be read: {last.reason}")
-    raise UsageError(f"{path} is in no known format; the known ones are: {', '.join(_FORMATS)}.")
+    raise UsageError(_unknown(path, seen))
+
+
+def _fits(reader: Format, value: Any) -> bool:
+    if isinstance(value, dict):
+        return reader.detect(value)
+    return isinstance(reader, Source) and reader.detect_other(value)
+
+
+def _unknown(path: Path, seen: list[Item]) -> str:
+    """Why no format fits, as one sentence."""
+    if not seen:
+        return f"{path} holds no rows."
+    samples_seen = [item.value for item in seen if isinstance(item.value, dict)]
+    sources = [reader for reader in _FORMATS.values() if isinstance(reader, Source)]
+    for reason in (reader.refusal(sample) for reader in sources for sample in samples_seen):
+        if reason:
+            return f"{path} cannot be imported: {reason}"
+    if not samples_seen and seen[-1].reason:
+        return f"{path} is not JSON that can be read: {seen[-1].reason}"
+    return f"{path} is in no known format; the known ones are: {', '.join(_FORMATS)}."
 
 
 def read(path: Path, format: str = "auto", domain: str = "generic") -> Iterator[Row]:
     """The rows of the file at `path`, one at a time; a row that cannot be read is a bad `Row`, never an error.
 
     Args:
-        path: JSON array, JSON Lines or a single object, plain or gzipped.
+        path: JSON array, JSON Lines or a single object, plain or gzipped; of some formats a log or an archive.
         format: a name of `names()`, or "auto" to look at the content.
         domain: the domain given to every trajectory.
 
@@ -94,7 +113,7 @@ def read(path: Path, format: str = "auto", domain: str = "generic") -> Iterator[
     if format != "auto" and format not in _FORMATS:
         raise UsageError(f"There is no format “{format}”; choose auto or one of: {', '.join(_FORMATS)}.")
     reader = _FORMATS[detect(path) if format == "auto" else format]
-    for item in items(path):
+    for item in reader.records(path) if isinstance(reader, Source) else items(path):
         yield _row(item, reader, domain)
 
 

@@ -38,7 +38,8 @@ _UNREADABLE = {
     b"\xff\xfe": "is UTF-16; save it as UTF-8 first",
     b"\xfe\xff": "is UTF-16; save it as UTF-8 first",
 }
-_DAMAGED = (EOFError, OSError, zlib.error)
+DAMAGED = (EOFError, OSError, zlib.error)
+"""What reading a damaged archive raises."""
 
 
 class Item(NamedTuple):
@@ -59,19 +60,23 @@ def items(path: Path, chunk: int = CHUNK) -> Iterator[Item]:
     Raises:
         UsageError: when the file is missing, unreadable, empty, or plainly not JSON.
     """
-    _check(path)
+    check(path)
     shape = _shape(path, chunk)
-    with _opened(path) as file:
-        yield from _lines(file) if shape == "lines" else _values(_Buffer(file, chunk), shape == "array")
+    with opened(path) as file:
+        yield from _lines(file) if shape == "lines" else _values(Buffer(file, chunk), shape == "array")
 
 
-def _check(path: Path) -> None:
-    """Raises UsageError for what can be told from the file's first bytes."""
+def head_of(path: Path) -> bytes:
+    """The first 64 KiB of the file's content, unpacked where it is gzipped.
+
+    Raises:
+        UsageError: when the file is missing, a folder, unreadable or damaged.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(CHUNK)
         if head.startswith(_GZIP):
-            with _opened(path) as file:
+            with opened(path) as file:
                 head = file.read(CHUNK)
     except FileNotFoundError as error:
         raise UsageError(f"There is no file {path}.") from error
@@ -79,8 +84,14 @@ def _check(path: Path) -> None:
         raise UsageError(f"{path} is a folder; name the files in it.") from error
     except PermissionError as error:
         raise UsageError(f"You may not read {path}; change its permissions.") from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UsageError(f"{path} cannot be read ({str(error) or 'it ends too early'}).") from error
+    return head
+
+
+def check(path: Path) -> None:
+    """Raises UsageError for what can be told from the file's first bytes."""
+    head = head_of(path)
     for magic, what in _UNREADABLE.items():
         if head.startswith(magic):
             raise UsageError(f"{path} {what}.")
@@ -91,7 +102,8 @@ def _check(path: Path) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file's content, unpacked where it is gzipped."""
     with path.open("rb") as file:
         packed = file.read(2) == _GZIP
         file.seek(0)
@@ -100,16 +112,16 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 def _shape(path: Path, chunk: int) -> str:
     """`array`, `lines`, or `values` (objects that run over several lines, mostly a single one)."""
-    with _opened(path) as file:
-        buffer = _Buffer(file, chunk)
+    with opened(path) as file:
+        buffer = Buffer(file, chunk)
         if buffer.peek() == "[":
             return "array"
-    with _opened(path) as file:
+    with opened(path) as file:
         first = next((item for item in _lines(file)), None)
     if first is None or first.reason is None:
         return "lines"
-    with _opened(path) as file:
-        buffer = _Buffer(file, chunk)
+    with opened(path) as file:
+        buffer = Buffer(file, chunk)
         return "values" if buffer.peek() == "{" and buffer.value(1).reason is None else "lines"
 
 
@@ -120,7 +132,7 @@ def _lines(file: IO[bytes]) -> Iterator[Item]:
         number += 1
         try:
             line = file.readline()
-        except _DAMAGED:
+        except DAMAGED:
             yield Item(number, None, "The file is damaged here; the rest cannot be read.", "")
             return
         if not line:
@@ -150,7 +162,7 @@ def _line(parser: "_Parser", number: int, line: bytes) -> Item:
     return Item(number, None if problem else value, problem, raw)
 
 
-def _values(buffer: "_Buffer", array: bool) -> Iterator[Item]:
+def _values(buffer: "Buffer", array: bool) -> Iterator[Item]:
     """The elements of an array, or values with nothing but white space between them."""
     number = 0
     if array:
@@ -241,7 +253,7 @@ class _Parser:
             return 0
 
 
-class _Buffer:
+class Buffer:
     """A window on the decoded text of a file that moves on as values are taken from it."""
 
     def __init__(self, file: IO[bytes], chunk: int) -> None:
@@ -268,6 +280,11 @@ class _Buffer:
             if self._at < len(self._text) or self._ended:
                 return self._text[self._at : self._at + 1]
             self._more()
+
+    @property
+    def place(self) -> int:
+        """How many characters were taken so far."""
+        return self._before + self._at
 
     def take(self) -> None:
         """Steps over the character that `peek` has just shown."""
@@ -311,7 +328,7 @@ class _Buffer:
         self._at = 0
         try:
             data = self._file.read(max(self._chunk, len(rest)))
-        except _DAMAGED:
+        except DAMAGED:
             data, self.fault = b"", "the file is damaged"
         self._ended = not data
         try:
