@@ -1,7 +1,7 @@
 """`e`: one turn as a form: its text, and for each call the tool and its arguments as JSON."""
 
 import json
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,7 +17,6 @@ from simia_tui.tui.bench import Bench
 from simia_tui.tui.text import visible
 from simia_tui.tui.widgets.key_bar import KeyBar
 from simia_tui.tui.widgets.plain_area import PlainArea
-from simia_tui.tui.widgets.turn_lines import plural
 
 MAX_CHARS = 30_000
 """A longer text is slow under the cursor (16 ms a key at 20 kB, measured): `simia seeds edit` takes it instead."""
@@ -29,8 +28,15 @@ def too_long(turn: Turn) -> bool:
     return sum(map(len, texts)) > MAX_CHARS
 
 
-class EditDialog(ModalScreen[int | None]):
-    """Edits turn `turn` of a trajectory; gives its number when something was saved."""
+class Edited(NamedTuple):
+    """What was saved: the turn, and how many findings the trajectory has now."""
+
+    turn: int
+    findings: int
+
+
+class EditDialog(ModalScreen[Edited | None]):
+    """Edits turn `turn` of a trajectory; gives nothing where nothing was saved."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2,ctrl+o", "save", "Save", id="edit.save", priority=True, tooltip="Keep the edit as a new revision"),
@@ -103,9 +109,7 @@ class EditDialog(ModalScreen[int | None]):
         except SimiaError as error:
             self.query_one("#edit-problem", Static).update(Content(visible(str(error))))
             return
-        found = plural(len(findings), "thing") if findings else "nothing"
-        self.app.notify(f"Saved as a new revision; the rules find {found} in it. u takes it back.")
-        self.dismiss(self._turn)
+        self.dismiss(Edited(self._turn, len(findings)))
 
     def action_cancel(self) -> None:
         if self._changed() and not self._asked:

@@ -17,7 +17,7 @@ from simia_tui.store import exports, runs
 from simia_tui.tui.screens.base import RoomScreen
 from simia_tui.tui.screens.reasons import ConfirmStrip
 from simia_tui.tui.state.news import SIGNS
-from simia_tui.tui.text import visible
+from simia_tui.tui.text import clip, visible
 from simia_tui.tui.widgets.curve import Curve
 from simia_tui.tui.widgets.record_table import Column, RecordTable
 
@@ -136,7 +136,9 @@ class ExportsScreen(RoomScreen):
         lines = [visible(run.reason)] if run.reason else []
         lines += [f"{key}: {visible(_figure(value))}" for key, value in run.result.items()]
         if not run.status.ended or run.status is RunStatus.FAILED:
-            lines += [f"│ {visible(line)}" for line in training.log_tail(self.bench.workspace, run, LOG_LINES)]
+            width = max(20, self.query_one("#run-facts").content_size.width - 2)
+            tail = training.log_tail(self.bench.workspace, run, LOG_LINES)
+            lines += [f"│ {clip(visible(line), width)}" for line in tail if line.strip()]
         self._facts(head, lines)
 
     def _show_export(self) -> None:

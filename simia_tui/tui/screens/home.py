@@ -29,16 +29,17 @@ class HomeScreen(RoomScreen):
     def body(self) -> Iterator[Widget]:
         yield Static("From seeds to runs", classes="heading")
         yield Funnel(id="funnel")
+        yield Static("Next", classes="heading")
+        yield Static("", id="next", markup=False, classes="lines")
         yield Static("Jobs", classes="heading")
         yield Static("", id="jobs", markup=False, classes="lines")
         yield Static("Training runs", classes="heading")
         yield Static("", id="runs", markup=False, classes="lines")
-        yield Static("Next", classes="heading")
-        yield Static("", id="next", markup=False, classes="lines")
 
     def refresh_data(self) -> None:
         self.query_one(Funnel).show(self._stages())
-        width = max(20, self.size.width - 4)
+        # Two margins of two cells, and the bar that a low screen scrolls with.
+        width = max(20, self.size.width - 5)
         db = self.bench.db
         job_lines = [job_line(job, self._rates.of(job), width) for job in jobs.jobs(db)[:SHOWN]]
         run_lines = [run_line(run, width) for run in runs.runs(db)[:SHOWN]]

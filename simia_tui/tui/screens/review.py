@@ -8,11 +8,12 @@ from textual.binding import Binding, BindingType
 from simia_tui.errors import SimiaError
 from simia_tui.model import Fault, Kind
 from simia_tui.store.decisions import Undone, Verb
-from simia_tui.tui.screens.edit import EditDialog, too_long
+from simia_tui.tui.screens.edit import EditDialog, Edited, too_long
 from simia_tui.tui.screens.queue import QueueScreen
 from simia_tui.tui.screens.reasons import ConfirmStrip, ReasonStrip
 from simia_tui.tui.widgets.record_table import RecordTable
 from simia_tui.tui.widgets.transcript import Transcript
+from simia_tui.tui.widgets.turn_lines import plural
 
 ON_AN_ITEM = ("decide", "reject", "edit", "mark_all")
 """Actions that need a trajectory to act on."""
@@ -137,13 +138,14 @@ class ReviewScreen(QueueScreen):
             return
         self.app.push_screen(EditDialog(self.bench, self.state.pk, self.state.trajectory, turn), self._edited)
 
-    def _edited(self, turn: int | None) -> None:
-        if turn is None:
+    def _edited(self, edited: Edited | None) -> None:
+        if edited is None:
             return
         self.state.forget()
         self._show_current()
-        self.query_one(Transcript).go_to(turn)
+        self.query_one(Transcript).go_to(edited.turn)
         self.news()
+        self._mention(f"saved; {plural(edited.findings, 'finding')} now")
 
 
 class SeedsScreen(ReviewScreen):

@@ -1,5 +1,7 @@
 """The top line of every screen: the rooms, what waits in them, and whether the demo model had a hand in it."""
 
+from collections.abc import Iterator
+
 from textual.reactive import reactive
 
 from simia_tui.tui.text import visible
@@ -7,6 +9,8 @@ from simia_tui.tui.widgets.line_view import LineWidget, Part
 
 ROOMS = {"home": "Home", "seeds": "Seeds", "episodes": "Episodes", "jobs": "Jobs", "exports": "Exports & Runs"}
 """The modes of the app, by name, in the order of the line."""
+SHORT = {name: title.rpartition(" ")[2] for name, title in ROOMS.items()}
+"""The last word of each title, for narrow terminals."""
 
 
 class TitleBar(LineWidget):
@@ -27,16 +31,31 @@ class TitleBar(LineWidget):
     place: reactive[str] = reactive("")
 
     def parts(self, y: int) -> list[Part]:
-        left: list[Part] = [(" simia ", "accent")]
-        for name, title in ROOMS.items():
-            note = self.waiting.get(name, "")
-            text = f"{title} {note}".rstrip()
-            left.append((f"[{text}]" if name == self.room else f" {text} ", "strong" if name == self.room else "muted"))
-        right: list[Part] = [(" DEMO DATA ", "warning")] if self.demo else []
-        used = sum(len(text) for text, _ in [*left, *right])
+        left, right = next(self._that_fit(self.content_size.width))
+        room = self.content_size.width - _cells([*left, *right])
         place = visible(self.place)
-        room = self.content_size.width - used
         if len(place) + 2 <= room:
             right.append((f" {place} ", "muted"))
             room -= len(place) + 2
         return [*left, (" " * max(0, room), ""), *right]
+
+    def _that_fit(self, width: int) -> Iterator[tuple[list[Part], list[Part]]]:
+        """The rooms and the demo mark, in fewer and fewer cells; the mark is never left out."""
+        for brand, names, counts, mark in (
+            (" simia ", ROOMS, True, " DEMO DATA "),
+            ("", ROOMS, True, " DEMO "),
+            ("", SHORT, True, " DEMO "),
+            ("", SHORT, False, " DEMO "),
+        ):
+            left: list[Part] = [(brand, "accent")] if brand else []
+            for name, title in names.items():
+                text = f"{title} {self.waiting.get(name, '') if counts else ''}".rstrip()
+                here = name == self.room
+                left.append((f"[{text}]" if here else f" {text} ", "strong" if here else "muted"))
+            right: list[Part] = [(mark, "warning")] if self.demo else []
+            if _cells([*left, *right]) <= width or not counts:
+                yield left, right
+
+
+def _cells(parts: list[Part]) -> int:
+    return sum(len(text) for text, _ in parts)
