@@ -231,6 +231,7 @@ CREATE TABLE runs (
   result TEXT,
   pid INTEGER,
   created REAL NOT NULL,
+  queued REAL,                           -- of the latest resume
   started REAL,
   ended REAL,
   heartbeat REAL

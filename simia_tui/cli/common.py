@@ -1,6 +1,7 @@
 """What the commands share: the workspace option, tables, JSON."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from simia_tui.store import Workspace
 from simia_tui.tui.text import visible
 
 F = TypeVar("F", bound=Callable[..., Any])
+_NUMBER = re.compile(r"[-+$]?[\d.,]*(?:e[-+]?\d+)?|-")
 
 
 def workspace_option(function: F) -> F:
@@ -46,9 +48,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """An aligned table; numbers to the right, text from data made harmless."""
     lines = [[_cell(value) for value in row] for row in rows]
     widths = [max(len(title), *(len(line[i]) for line in lines), 0) for i, title in enumerate(titles)]
-    right = [
-        all(line[i][:1].isdigit() or line[i] in ("", "-") for line in lines) and bool(lines) for i in range(len(titles))
-    ]
+    right = [bool(lines) and all(_NUMBER.fullmatch(line[i]) for line in lines) for i in range(len(titles))]
     for line in [list(titles), *lines]:
         cells = (
             text.rjust(width) if to_right else text.ljust(width)

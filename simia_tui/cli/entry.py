@@ -93,8 +93,8 @@ def run(arguments: list[str]) -> int:
             raise
         from simia_tui.store.connection import explain
 
-        sentence = explain(error)
-        return _say(str(sentence), sentence.exit_code)
+        explained = explain(error)
+        return _say(str(explained), explained.exit_code)
 
 
 def _say(sentence: str, code: int) -> int:

@@ -1,6 +1,5 @@
 """Commands for what comes out: export, train, runs."""
 
-import time
 from typing import Any, Literal
 
 import click
@@ -9,8 +8,9 @@ from simia_tui.cli.common import json_option, open_workspace, print_json, print_
 from simia_tui.cli.data import filters, make_query
 from simia_tui.errors import SimiaError
 from simia_tui.formats import Preflight
-from simia_tui.model import Export, Kind, Run, RunStatus, TrainSpec
+from simia_tui.model import Export, Kind, Metric, Run, RunStatus, TrainSpec
 from simia_tui.services import exporting, training
+from simia_tui.services.waiting import wait_for_run
 from simia_tui.store import Workspace, exports, runs
 
 
@@ -113,7 +113,7 @@ def train_sft(export_name: str, wait: bool, as_json: bool, workspace: str, **opt
     if not as_json:
         click.echo(f"run {run.id}: {run.spec.profile} on {export.name}, in {run.path}")
     if wait:
-        run = wait_for_run(opened, run.id, quiet=as_json)
+        run = wait_for_run(opened, db, run.id, _quiet if as_json else _tell)
     if as_json:
         print_json(run_json(run))
     if wait and run.status is not RunStatus.DONE:
@@ -125,20 +125,13 @@ def find_export(workspace: Workspace, name: str) -> Export:
     return exports.export(workspace.connect(), int(name) if name.isdigit() else name)
 
 
-def wait_for_run(workspace: Workspace, pk: int, quiet: bool) -> Run:
-    """Waits until a run has ended; prints its steps as they come."""
-    db = workspace.connect()
-    seen = -1
-    while True:
-        training.reconcile(db)
-        run = runs.run(db, pk)
-        for metric in runs.metrics(db, pk, seen):
-            seen = metric.step
-            if not quiet and metric.loss is not None:
-                click.echo(f"  step {metric.step} of {run.max_steps or '?'}, loss {metric.loss:.4f}", err=True)
-        if run.status.ended:
-            return run
-        time.sleep(0.5)
+def _tell(run: Run, metric: Metric) -> None:
+    if metric.loss is not None:
+        click.echo(f"  step {metric.step} of {run.max_steps or '?'}, loss {metric.loss:.4f}", err=True)
+
+
+def _quiet(_run: Run, _metric: Metric) -> None:
+    return
 
 
 @click.group("runs", help="List, show, stop and resume training runs.")

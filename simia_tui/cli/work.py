@@ -1,6 +1,5 @@
 """Commands for background work: synthesize, jobs, worker."""
 
-import time
 from typing import Any
 
 import click
@@ -16,8 +15,9 @@ from simia_tui.cli.common import (
 )
 from simia_tui.errors import SimiaError
 from simia_tui.model import Job, JobStatus
-from simia_tui.services import processes, synthesis
-from simia_tui.store import Workspace, jobs
+from simia_tui.services import synthesis
+from simia_tui.services.waiting import wait_for_job
+from simia_tui.store import jobs
 
 
 @click.command("synthesize")
@@ -71,28 +71,19 @@ def synthesize_command(
     if not as_json:
         click.echo(f"job {job.id}: {n} episodes from {planned.distinct} seeds, written by {who}")
     if wait:
-        job = wait_for(opened, job.id, quiet=as_json)
+        job = wait_for_job(opened, db, job.id, _quiet if as_json else _tell)
     if as_json:
         print_json({"job": job.id, "status": job.status, "done": job.done, "failed": job.failed})
     if wait and job.status is not JobStatus.DONE:
         raise SimiaError(f"Job {job.id} is {job.status}: {job.reason or 'see its attempts'}")
 
 
-def wait_for(workspace: Workspace, pk: int, quiet: bool) -> Job:
-    """Waits until a job has ended or paused; a worker that died is started again."""
-    db = workspace.connect()
-    line = ""
-    while True:
-        job = jobs.job(db, pk)
-        text = f"  {job.done} of {job.target} done, {job.failed} failed"
-        if not quiet and text != line:
-            click.echo(text, err=True)
-            line = text
-        if job.status.ended or job.status is JobStatus.PAUSED:
-            return job
-        if processes.worker_pid(workspace) is None:
-            processes.start_worker(workspace)
-        time.sleep(0.5)
+def _tell(job: Job) -> None:
+    click.echo(f"  {job.done} of {job.target} done, {job.failed} failed", err=True)
+
+
+def _quiet(_job: Job) -> None:
+    return
 
 
 @click.group("jobs", help="List, show, pause, resume, cancel and retry background jobs.")

@@ -188,6 +188,7 @@ class Run(Record):
     pid: int | None = None
     reason: str | None = None
     created: float = 0.0
+    queued: float | None = None
     started: float | None = None
     ended: float | None = None
     heartbeat: float | None = None

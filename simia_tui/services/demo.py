@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from simia_tui import demo, formats
 from simia_tui.errors import SimiaError
-from simia_tui.model import Job, JobStatus, RunStatus, TrainSpec
-from simia_tui.services import exporting, processes, scoring, synthesis, training
+from simia_tui.model import JobStatus, RunStatus, TrainSpec
+from simia_tui.services import exporting, scoring, synthesis, training, waiting
 from simia_tui.services.importing import import_files
 from simia_tui.settings import DEFAULT_TOML, Settings
-from simia_tui.store import Query, Workspace, decisions, jobs, runs, trajectories
+from simia_tui.store import Query, Workspace, decisions, runs, trajectories
 
 DOMAIN = "library"
 RULES_REVIEWER = "rules"
@@ -103,7 +103,7 @@ def headless(root: Path, n: int, train: bool, say: Callable[[str], None], random
     started = time.monotonic()
     planned = synthesis.plan(db, settings_of(workspace), n, concurrency=32, random_seed=random_seed)
     job = synthesis.queue(workspace, db, planned).id
-    ended = _wait_for_job(workspace, db, job)
+    ended = waiting.wait_for_job(workspace, db, job)
     if ended.status is not JobStatus.DONE or ended.done < n:
         raise SimiaError(f"The job is {ended.status}: {ended.reason}; its log is {workspace.logs / 'worker.log'}.")
     done("synthesize", f"{ended.done} episodes, {ended.failed} failed, {ended.tokens_out} tokens", started)
@@ -124,23 +124,10 @@ def headless(root: Path, n: int, train: bool, say: Callable[[str], None], random
     if train:
         started = time.monotonic()
         run = training.start_run(workspace, db, export, TrainSpec(profile="tiny"))
-        while not run.status.ended:
-            time.sleep(0.5)
-            training.reconcile(db)
-            run = runs.run(db, run.id)
+        run = waiting.wait_for_run(workspace, db, run.id)
         if run.status is not RunStatus.DONE:
             raise SimiaError(f"The run is {run.status}: {run.reason}; its log is {root / run.path / 'train.log'}.")
         losses = [metric.loss for metric in runs.metrics(db, run.id) if metric.loss is not None]
         done("train (tiny LoRA SFT)", f"{run.step} steps, loss {losses[0]:.3f} to {losses[-1]:.3f}", started)
     db.close()
     return steps
-
-
-def _wait_for_job(workspace: Workspace, db: sqlite3.Connection, pk: int) -> Job:
-    while True:
-        job = jobs.job(db, pk)
-        if job.status.ended or job.status is JobStatus.PAUSED:
-            return job
-        if processes.worker_pid(workspace) is None:
-            processes.start_worker(workspace)
-        time.sleep(0.3)

@@ -57,21 +57,41 @@ def import_files(
     dry_run: bool = False,
     progress: Callable[[FileReport], None] = lambda _: None,
 ) -> ImportReport:
-    """Imports files one after the other; a file that is no known format stops it before anything of it is written.
+    """Imports files one after the other; of a folder, every file below it that is in a known format.
+
+    A file that is named and cannot be read stops the import before anything is written; one that is only found in a
+    folder is refused with a sentence in the report.
 
     Raises:
         UsageError: a path is missing or empty, or its format or the domain is not known.
     """
     pack = domains.load(domain, workspace.prompt_roots())
-    named = [(path, _format_of(path, format_name)) for path in paths]
+    named = [entry for path in paths for entry in _named(path, format_name)]
     report = ImportReport([], dry_run)
-    for path, name in named:
-        file = FileReport(str(path), name)
+    for path, name, refusal in named:
+        file = FileReport(str(path), name or "refused", reasons=[refusal] if refusal else [])
         report.files.append(file)
+        if name is None:
+            continue
         rows = formats.read(path, name, domain)
         for _ in _count(workspace, rows, file) if dry_run else _store(workspace, rows, file, kind, pack):
             progress(file)
     return report
+
+
+def _named(path: Path, format_name: str) -> Iterator[tuple[Path, str | None, str | None]]:
+    """`(file, format, None)`, or `(file, None, why it is refused)` for a file found in a folder."""
+    if not path.is_dir():
+        yield path, _format_of(path, format_name), None
+        return
+    for file in sorted(path.rglob("*")):
+        hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
+        if hidden or not file.is_file():
+            continue
+        try:
+            yield file, _format_of(file, format_name), None
+        except UsageError as error:
+            yield file, None, str(error)
 
 
 def _format_of(path: Path, format_name: str) -> str:

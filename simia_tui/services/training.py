@@ -20,11 +20,11 @@ def missing() -> list[str]:
     return check.missing()
 
 
-def profiles() -> list[str]:
+def profile_names() -> list[str]:
     """The names of the presets."""
-    from simia_tui.training import profiles as presets
+    from simia_tui.training import profiles
 
-    return presets.names()
+    return profiles.names()
 
 
 def require(spec: TrainSpec) -> None:
@@ -39,11 +39,11 @@ def require(spec: TrainSpec) -> None:
             f"Training needs packages that are not installed ({', '.join(lacking)}); "
             "install them with: pip install 'simia-tui[train]'"
         )
-    from simia_tui.training import profiles as presets
+    from simia_tui.training import base, profiles
 
-    presets.settle(spec)
-    if spec.model is not None and not (Path(spec.model).expanduser() / "config.json").is_file():
-        raise UsageError(f"{spec.model} is no local Hugging Face model (no config.json there); give its folder.")
+    profiles.settle(spec)
+    if spec.model is not None:
+        base.find(spec.model)
 
 
 def start_run(workspace: Workspace, db: sqlite3.Connection, export: Export, spec: TrainSpec) -> Run:
@@ -100,7 +100,7 @@ def reconcile(db: sqlite3.Connection) -> None:
         if run.status.ended:
             continue
         if run.pid is None:
-            if time.time() - run.created > STARTUP_PATIENCE_S:
+            if time.time() - (run.queued or run.created) > STARTUP_PATIENCE_S:
                 runs.finish(db, run.id, RunStatus.FAILED, "The trainer never came up; its log tells why.")
         elif not processes.alive(run.pid) and not runs.run(db, run.id).status.ended:
             runs.finish(db, run.id, RunStatus.FAILED, "The trainer was killed; resume it from its last checkpoint.")

@@ -11,7 +11,8 @@ from simia_tui.store.codec import to_json
 from simia_tui.store.connection import write
 
 _COLUMNS = (
-    "pk, export, status, spec, path, step, max_steps, loss, pid, reason, created, started, ended, heartbeat, result"
+    "pk, export, status, spec, path, step, max_steps, loss, pid, reason, created, queued, started, ended, heartbeat,"
+    " result"
 )
 
 
@@ -54,8 +55,9 @@ def queue(db: sqlite3.Connection, pk: int) -> None:
     """Puts a run that has stopped or failed back before its start, for a resume."""
     with write(db):
         db.execute(
-            "UPDATE runs SET status = 'queued', desired = 'run', reason = NULL, ended = NULL, pid = NULL WHERE pk = ?",
-            (pk,),
+            "UPDATE runs SET status = 'queued', desired = 'run', reason = NULL, ended = NULL, pid = NULL, queued = ?"
+            " WHERE pk = ?",
+            (time.time(), pk),
         )
 
 

@@ -65,3 +65,19 @@ def test_memory_does_not_grow_with_the_file(workspace: Workspace, tmp_path: Path
     assert report.added == 1500
     assert size > 30_000_000
     assert peak < size / 2, "a portion of rows may be in memory, the file may not"
+
+
+def test_a_folder_is_walked_and_what_is_no_data_is_refused_with_a_sentence(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    row = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "deep" / "good.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "in" / "notes.txt").write_text("no data\n")
+    (tmp_path / "in" / ".hidden.json").write_text("no data\n")
+    report = import_files(workspace, [tmp_path / "in"])
+    assert [(Path(file.path).name, file.format, file.added) for file in report.files] == [
+        ("good.jsonl", "openai", 1),
+        ("notes.txt", "refused", 0),
+    ]
+    assert "notes.txt" in report.files[1].reasons[0]

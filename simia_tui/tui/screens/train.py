@@ -27,7 +27,7 @@ class TrainDialog(Form):
         fields = [Field("name", "export name", "curated")]
         if self._train:
             fields += [
-                Field("profile", "profile", "tiny", " or ".join(training.profiles())),
+                Field("profile", "profile", "tiny", " or ".join(training.profile_names())),
                 Field("model", "model folder", "", "none: small random weights, to prove the loop"),
             ]
         return fields
