@@ -11,28 +11,46 @@ from typing import Any
 from pydantic import ValidationError
 
 from simia_tui.errors import UsageError
+from simia_tui.formats.atif import ATIF, Atif
+from simia_tui.formats.axolotl import AXOLOTL, Axolotl
 from simia_tui.formats.base import RAW_CHARS, Format, Row, RowError, Writer
+from simia_tui.formats.decided import KTO, PREFERENCE, STEPWISE, Decided
+from simia_tui.formats.hermes import HERMES_CHAT, Hermes
 from simia_tui.formats.openai_chat import OPENAI, OpenAIChat, write_openai
-from simia_tui.formats.preflight import Issue, Preflight, preflight, targets
+from simia_tui.formats.parquet import PARQUET, Parquet, container, rows
+from simia_tui.formats.preflight import Issue, Preflight, left_out, preflight, preflights, targets
 from simia_tui.formats.sharegpt import SHAREGPT, ShareGPT, write_sharegpt
 from simia_tui.formats.sharegpt_hermes import HERMES, ShareGPTHermes, write_sharegpt_hermes
+from simia_tui.formats.simia_sft import SIMIA_SFT, SimiaSFT
+from simia_tui.formats.sinks import JsonSink, Sink, file_of, open_sink
 from simia_tui.formats.source import Source, samples
 from simia_tui.formats.stream import Item, check, head_of, items
 from simia_tui.formats.tau_bench import TauBench
 from simia_tui.formats.trl import TRL, write_trl
+from simia_tui.formats.trl_grpo import TRL_GRPO
+from simia_tui.formats.verl import VERL_RL, VERL_SFT, VerlRL, VerlSFT
 
 __all__ = [
+    "DECIDED",
     "WRITERS",
+    "Decided",
     "Format",
     "Issue",
+    "JsonSink",
     "Preflight",
     "Row",
     "RowError",
+    "Sink",
     "Writer",
     "detect",
+    "file_of",
+    "left_out",
     "names",
+    "open_sink",
     "preflight",
+    "preflights",
     "read",
+    "readers",
     "targets",
     "write_openai",
     "write_sharegpt",
@@ -40,12 +58,50 @@ __all__ = [
     "write_trl",
 ]
 
+
+def readers() -> dict[str, Format]:
+    """The formats that can be read, name to reader, in the order in which detection prefers them."""
+    return dict(_FORMATS)
+
+
 _FORMATS: dict[str, Format] = {
-    reader.name: reader for reader in (TauBench(), ShareGPTHermes(), ShareGPT(), OpenAIChat())
+    reader.name: reader
+    for reader in (
+        TauBench(),
+        Hermes(),
+        ShareGPTHermes(),
+        SimiaSFT(),
+        ShareGPT(),
+        Atif(),
+        VerlRL(),
+        VerlSFT(),
+        Axolotl(),
+        OpenAIChat(),
+        Parquet(readers),
+    )
 }
 
-WRITERS: dict[str, Writer] = {writer.name: writer for writer in (TRL, HERMES, SHAREGPT, OPENAI)}
-"""What can be written, by name."""
+WRITERS: dict[str, Writer] = {
+    writer.name: writer
+    for writer in (
+        TRL,
+        HERMES,
+        SHAREGPT,
+        OPENAI,
+        HERMES_CHAT,
+        SIMIA_SFT,
+        AXOLOTL,
+        ATIF,
+        PARQUET,
+        VERL_SFT,
+        VERL_RL,
+        TRL_GRPO,
+    )
+}
+"""What can be written of one trajectory, by name."""
+
+DECIDED: dict[str, Decided] = {decided.name: decided for decided in (PREFERENCE, KTO, STEPWISE)}
+"""What can be written where reviewers have decided, by name."""
 
 
 def names() -> list[str]:
@@ -75,7 +131,7 @@ def detect(path: Path) -> str:
     if found:
         name = max(_FORMATS, key=found.__getitem__)
         # One row with inline calls decides: that reader takes the plain rows of the family as well.
-        return HERMES.name if name == SHAREGPT.name and found[HERMES.name] else name
+        return HERMES.name if name in (SHAREGPT.name, SIMIA_SFT.name) and found[HERMES.name] else name
     raise UsageError(_unknown(path, seen))
 
 
@@ -113,8 +169,14 @@ def read(path: Path, format: str = "auto", domain: str = "generic") -> Iterator[
     if format != "auto" and format not in _FORMATS:
         raise UsageError(f"There is no format “{format}”; choose auto or one of: {', '.join(_FORMATS)}.")
     reader = _FORMATS[detect(path) if format == "auto" else format]
-    for item in reader.records(path) if isinstance(reader, Source) else items(path):
+    for item in _records(path, reader):
         yield _row(item, reader, domain)
+
+
+def _records(path: Path, reader: Format) -> Iterator[Item]:
+    if isinstance(reader, Source):
+        return reader.records(path)
+    return rows(path) if container(path) else items(path)
 
 
 def _row(item: Item, reader: Format, domain: str) -> Row:

@@ -1,6 +1,6 @@
 """What a trainer would drop or lose of a set of trajectories, told before anything is written."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
@@ -9,8 +9,9 @@ from simia_tui.errors import UsageError
 from simia_tui.formats.llamafactory import Kept, keeps_openai, keeps_sharegpt
 from simia_tui.formats.openai_chat import write_openai
 from simia_tui.formats.sharegpt import cut, write_sharegpt
-from simia_tui.formats.sharegpt_hermes import write_sharegpt_hermes
-from simia_tui.model import Record, Trajectory
+from simia_tui.formats.sharegpt_hermes import write_llamafactory
+from simia_tui.formats.verl import prompt_length
+from simia_tui.model import Record, Trajectory, Turn
 
 IssueSeverity = Literal["loss", "drop", "note"]
 
@@ -69,24 +70,120 @@ _LED = _Kind("the assistant speaks first; an empty human turn goes before", "not
 _CUT = _Kind("turns after the assistant's last one are left out; no word of the assistant is in them", "note")
 _MERGED = _Kind("turns of one side in a row are merged into one", "note")
 _OVERWRITTEN = _Kind("text of the assistant beside a call is overwritten by it", "loss", _USE_HERMES)
+_USER_CALLS = _Kind("calls that the user makes are not written", "loss", "export as openai, atif or parquet")
+_NO_PROMPT = _Kind("nothing stands before the assistant's first turn, so there is no prompt", "drop", "reject these")
+_UNPAIRED = _Kind(
+    "calls and results that do not pair; OpenAI refuses the whole file for one", "loss", "repair or reject these"
+)
+_OPEN_END = _Kind("the last turn is not the assistant's; OpenAI wants it to be", "note", "cut these before uploading")
+_SILENT = _Kind("a turn of the assistant with neither text nor call; Axolotl finds nothing in it to train on", "note")
+_LAST_MASKED = _Kind("the last turn is masked; Axolotl may then train on its end of text", "note")
+_LONG = _Kind(
+    "longer than verl's max_length of 1,024 tokens at 4 characters each; verl stops at such a row",
+    "note",
+    "set data.max_length",
+)
+_THOUGHT = _Kind(
+    "thoughts stand in the text; where the template strips them, verl's own check of the tokens fails",
+    "note",
+    "set data.ignore_input_ids_mismatch=True",
+)
 
-
-class _Target(NamedTuple):
-    """How a target judges a trajectory; `write` and `keeps` are None where every row with an assistant is kept."""
-
-    title: str
-    write: Callable[[Trajectory], dict[str, Any]] | None
-    keeps: Callable[[dict[str, Any]], Kept] | None
-    hermes: bool = False
+VERL_CHARACTERS = 4 * 1_024
+"""verl's default `data.max_length`, in characters of a usual English text."""
 
 
 def _ended(trajectory: Trajectory) -> Trajectory:
     return trajectory.with_turns(cut(trajectory.turns))
 
 
+def _assistants(trajectory: Trajectory) -> list[Turn]:
+    return [turn for turn in trajectory.turns if turn.role == "assistant"]
+
+
+def _openai(trajectory: Trajectory) -> Iterator[_Kind]:
+    turns = trajectory.turns
+    waiting: set[str | None] = set()
+    for index, turn in enumerate(turns):
+        if turn.role == "tool" and turn.call_id in waiting:
+            waiting.discard(turn.call_id)
+        elif waiting or turn.role == "tool":
+            yield _UNPAIRED
+            break
+        elif index + 1 < len(turns):
+            waiting = {call.call_id for call in turn.tool_calls}
+    else:
+        if waiting:
+            yield _UNPAIRED
+    if turns and turns[-1].role != "assistant":
+        yield _OPEN_END
+
+
+def _user_calls(trajectory: Trajectory) -> Iterator[_Kind]:
+    if any(turn.tool_calls and turn.role != "assistant" for turn in trajectory.turns):
+        yield _USER_CALLS
+
+
+def _axolotl(trajectory: Trajectory) -> Iterator[_Kind]:
+    if any(not turn.content and not turn.tool_calls and turn.loss is not False for turn in _assistants(trajectory)):
+        yield _SILENT
+    if trajectory.turns and trajectory.turns[-1].loss is False:
+        yield _LAST_MASKED
+
+
+def _inline(trajectory: Trajectory) -> Iterator[_Kind]:
+    """Targets whose rows take turns, end with the assistant and hold the calls in the text."""
+    turns = trajectory.turns
+    if turns and turns[0].role == "assistant":
+        yield _LED
+    if turns and turns[-1].role != "assistant":
+        yield _CUT
+    sides = [(turn.role == "assistant", turn.role == "tool") for turn in cut(turns)]
+    if any(a[0] == b[0] and not (a[1] and b[1]) for a, b in pairwise(sides)):
+        yield _MERGED
+
+
+def _verl(trajectory: Trajectory) -> Iterator[_Kind]:
+    yield from _inline(trajectory)
+    texts = [trajectory.policy, *(text for turn in trajectory.turns for text in (turn.content, turn.reasoning))]
+    if sum(len(text or "") for text in texts) > VERL_CHARACTERS:
+        yield _LONG
+    if any(turn.reasoning for turn in trajectory.turns):
+        yield _THOUGHT
+
+
+class _Target(NamedTuple):
+    """How a target judges a trajectory; `write` and `keeps` are None where every row with an assistant is kept.
+
+    `looks` is what it has to say beyond what is told of every target. `masks`: it can leave turns out of training.
+    `textual`: a turn is a role and a text. `prompts`: only what stands before the assistant is used. `exact`: even
+    arguments that are no object come back as they were, under a field of ours.
+    """
+
+    title: str
+    write: Callable[[Trajectory], dict[str, Any]] | None = None
+    keeps: Callable[[dict[str, Any]], Kept] | None = None
+    looks: Callable[[Trajectory], Iterator[_Kind]] | None = None
+    masks: bool = False
+    textual: bool = False
+    prompts: bool = False
+    exact: bool = False
+
+
 _TARGETS = {
-    "trl": _Target("TRL conversational", None, None),
-    "sharegpt-hermes": _Target("ShareGPT, call inline in the text", write_sharegpt_hermes, keeps_sharegpt, True),
+    "trl": _Target("TRL conversational"),
+    "sharegpt-hermes": _Target(
+        "ShareGPT, call inline in the text", write_llamafactory, keeps_sharegpt, _inline, textual=True
+    ),
+    "openai": _Target("OpenAI fine-tuning", looks=_openai, masks=True),
+    "hermes": _Target("Hermes, every turn as it is", looks=_user_calls, masks=True),
+    "simia-sft": _Target("Simia-SFT", masks=True, textual=True),
+    "axolotl": _Target("Axolotl chat_template", looks=_axolotl, masks=True),
+    "atif": _Target("ATIF", masks=True, exact=True),
+    "parquet": _Target("Parquet, OpenAI messages", masks=True),
+    "verl-sft": _Target("verl SFT", looks=_verl, textual=True),
+    "verl-rl": _Target("verl RL", prompts=True),
+    "trl-grpo": _Target("TRL GRPO prompts", prompts=True),
     "sharegpt": _Target("ShareGPT, call replaces text", write_sharegpt, keeps_sharegpt),
     "sharegpt as recorded": _Target(
         "ShareGPT, call replaces text, not cut", lambda t: write_sharegpt(t, whole=True), keeps_sharegpt
@@ -115,12 +212,40 @@ def preflight(trajectories: Iterable[Trajectory], target: str) -> Preflight:
     Raises:
         UsageError: when there is no such target.
     """
-    if target not in _TARGETS:
-        raise UsageError(f"There is no export target “{target}”; choose one of: {', '.join(_TARGETS)}.")
-    tally = _Tally(target)
+    return preflights(trajectories, [target])[target]
+
+
+def preflights(trajectories: Iterable[Trajectory], names: Sequence[str]) -> dict[str, Preflight]:
+    """`preflight` for several targets in one pass.
+
+    Raises:
+        UsageError: when one of them is no target.
+    """
+    for name in names:
+        if name not in _TARGETS:
+            raise UsageError(f"There is no export target “{name}”; choose one of: {', '.join(_TARGETS)}.")
+    tallies = {name: _Tally(name) for name in names}
     for trajectory in trajectories:
-        tally.add(trajectory, _TARGETS[target])
-    return tally.result()
+        for name, tally in tallies.items():
+            tally.add(trajectory, _TARGETS[name])
+    return {name: tally.result() for name, tally in tallies.items()}
+
+
+def left_out(trajectory: Trajectory, target: str) -> str | None:
+    """Why a file for `target` must not hold the trajectory, for the trainer could do nothing with the row; or None."""
+    return (kind := _dropped(trajectory, _TARGETS[target])[0]) and kind.reason
+
+
+def _dropped(trajectory: Trajectory, target: _Target) -> tuple[_Kind | None, Kept | None]:
+    """The reason to drop a row, and else what the target keeps of it where that is less than all."""
+    if target.prompts:
+        return (None if prompt_length(trajectory) else _NO_PROMPT), None
+    if not any(turn.role == "assistant" for turn in trajectory.turns):
+        return _NO_ASSISTANT, None
+    if target.write and target.keeps:
+        kept = target.keeps(target.write(trajectory))
+        return (_Kind(kept.reason, "drop", _USE_HERMES) if kept.reason else None), kept
+    return None, None
 
 
 @dataclass
@@ -134,23 +259,20 @@ class _Tally:
     found: dict[_Kind, list[Any]] = field(default_factory=dict)
 
     def add(self, trajectory: Trajectory, target: _Target) -> None:
-        texts = [turn.content for turn in trajectory.turns if turn.role == "assistant" and turn.content]
+        texts = [turn.content for turn in _assistants(trajectory) if turn.content]
         words = sum(len(text.split()) for text in texts)
         self.rows += 1
         self.words += words
-        kinds = list(_looks(trajectory, target))
-        if not any(turn.role == "assistant" for turn in trajectory.turns):
-            kinds = [_NO_ASSISTANT]
-        elif target.write and target.keeps:
-            kept = target.keeps(target.write(trajectory))
-            if kept.reason:
-                kinds = [_Kind(kept.reason, "drop", _USE_HERMES)]
-            elif lost := words_lost(texts, kept.assistant_texts()):
-                self.words_lost += lost
-                kinds.append(_OVERWRITTEN)
-        if any(kind.severity == "drop" for kind in kinds):
+        drop, kept = _dropped(trajectory, target)
+        if drop:
+            kinds = [drop]
             self.dropped += 1
             self.words_dropped += words
+        else:
+            kinds = list(_looks(trajectory, target))
+            if kept and (lost := words_lost(texts, kept.assistant_texts())):
+                self.words_lost += lost
+                kinds.append(_OVERWRITTEN)
         for kind in kinds:
             if kind not in self.found:
                 self.found[kind] = [0, trajectory.id]
@@ -191,23 +313,21 @@ def words_lost(texts: list[str], kept: list[str]) -> int:
 
 def _looks(trajectory: Trajectory, target: _Target) -> Iterator[_Kind]:
     """What deserves a word about a row that is kept."""
+    if target.prompts:
+        return
     turns = trajectory.turns
     ids = {call.call_id for _, _, call in trajectory.calls()}
-    if any(call.arguments is None for _, _, call in trajectory.calls()):
+    if not target.exact and any(call.arguments is None for _, _, call in trajectory.calls()):
         yield _TEXT_ARGUMENTS
     if any(turn.role == "tool" and turn.call_id not in ids - {None} for turn in turns):
         yield _ORPHAN
     if ids and not trajectory.tools:
         yield _NO_TOOLS
-    if any(turn.role == "assistant" and turn.loss is False for turn in turns):
+    if not target.masks and any(turn.role == "assistant" and turn.loss is False for turn in turns):
         yield _MASKED
     if any(turn.role == "system" for turn in turns):
-        yield _SYSTEM_TO_USER if target.hermes else _INNER_SYSTEM
-    if target.hermes:
-        if turns and turns[0].role == "assistant":
-            yield _LED
-        if turns and turns[-1].role != "assistant":
-            yield _CUT
-        sides = [(turn.role == "assistant", turn.role == "tool") for turn in cut(turns)]
-        if any(a[0] == b[0] and not (a[1] and b[1]) for a, b in pairwise(sides)):
-            yield _MERGED
+        yield _SYSTEM_TO_USER if target.textual else _INNER_SYSTEM
+    if target.textual:
+        yield from _user_calls(trajectory)
+    if target.looks:
+        yield from target.looks(trajectory)

@@ -57,6 +57,8 @@ class ShareGPTHermes(Format):
     name = "sharegpt-hermes"
     title = "ShareGPT with inline tool calls (Hermes)"
     loses = ("white space around a block",)
+    led = True
+    """Whether an empty human turn before the assistant's first is only there because the trainer wants one."""
 
     def detect(self, sample: dict[str, Any]) -> bool:
         if not is_sharegpt(sample):
@@ -73,7 +75,7 @@ class ShareGPTHermes(Format):
         system, start = read_system(record, messages)
         policy, tools = read_section(system)
         meta = read_meta(record, messages[start:])
-        if _led(messages[start:]):
+        if self.led and _led(messages[start:]):
             start += 1
         drafts = [d for index, m in enumerate(messages[start:], 1) for d in _drafts(m, index)]
         if not drafts:
@@ -216,7 +218,7 @@ def write_sharegpt_hermes(
         if assistant:
             if not conversations:
                 conversations.append({"from": "human", "value": ""})
-            conversations.append({"from": "gpt", "value": _joined([_said(turn) for turn in turns])})
+            conversations.append({"from": "gpt", "value": _joined([said(turn) for turn in turns])})
         else:
             source = results_from if any(turn.role == "tool" for turn in turns) else "human"
             conversations.append({"from": source, "value": _heard(turns)})
@@ -224,7 +226,13 @@ def write_sharegpt_hermes(
     return {"conversations": conversations, "system": write_section(trajectory.policy, trajectory.tools, calls)}
 
 
-def _said(turn: Turn) -> str:
+def write_llamafactory(trajectory: Trajectory) -> dict[str, Any]:
+    """The row as an export holds it: results are human turns, for many of the trainer's templates wrap observations."""
+    return write_sharegpt_hermes(trajectory, results_from="human")
+
+
+def said(turn: Turn) -> str:
+    """An assistant turn as text: the thought, the words, the calls, each in its block."""
     thought = f"<think>\n{turn.reasoning}\n</think>" if turn.reasoning else ""
     blocks = "\n".join(f"{_CALL}\n{_call(call)}\n{_CALLED}" for call in turn.tool_calls)
     return _joined([thought, turn.content or "", blocks])
@@ -246,8 +254,13 @@ def _heard(turns: list[Turn]) -> str:
     parts: list[str] = []
     for tool, group in groupby(turns, key=lambda turn: turn.role == "tool"):
         texts = [turn.content or "" for turn in group]
-        parts.append("\n".join(f"{_RESULT}{text}{_RESULTED}" for text in texts) if tool else _joined(texts))
+        parts.append("\n".join(response_block(text) for text in texts) if tool else _joined(texts))
     return _joined(parts)
+
+
+def response_block(text: str) -> str:
+    """A result between its tags."""
+    return f"{_RESULT}{text}{_RESULTED}"
 
 
 def _joined(parts: list[str]) -> str:
@@ -257,11 +270,11 @@ def _joined(parts: list[str]) -> str:
 HERMES = Writer(
     name="sharegpt-hermes",
     title="ShareGPT with inline tool calls (LLaMA-Factory, Hermes)",
-    write=write_sharegpt_hermes,
+    write=write_llamafactory,
     loses=(
         "the turns after the assistant's last one",
         "where one turn ends when a side takes several in a row",
-        "system messages after the first, which become the user's",
+        "system messages after the first, which become the user's; calls that the user makes",
         "call ids, error marks, and the name of a tool whose result answers no call",
         "the difference between null and empty content",
         "which turns are masked: the trainer trains on every assistant turn",

@@ -11,6 +11,18 @@ SAMPLES = {
     "sharegpt": {"conversations": [{"from": "human", "value": "u"}, {"from": "gpt", "value": "a"}]},
     "sharegpt-hermes": {"conversations": [{"from": "gpt", "value": '<tool_call>\n{"name": "f"}\n</tool_call>'}]},
     "openai": {"messages": [{"role": "user", "content": "u"}]},
+    "hermes": {
+        "conversations": [
+            {"from": "system", "value": "<tools>\n</tools>"},
+            {"from": "human", "value": "u"},
+            {"from": "gpt", "value": "a"},
+        ]
+    },
+    "simia-sft": {"conversations": [{"from": "human", "value": "u"}], "based_on_sample": "x", "domain": "general"},
+    "axolotl": {"messages": [{"role": "assistant", "content": "a", "train": False}]},
+    "atif": {"schema_version": "ATIF-v1.7", "steps": [{"step_id": 1, "source": "user", "message": "u"}]},
+    "verl-sft": {"messages": [{"role": "user", "content": "u"}], "enable_thinking": False},
+    "verl-rl": {"prompt": [{"role": "user", "content": "u"}], "reward_model": {"style": "rule", "ground_truth": "1"}},
 }
 
 
@@ -28,7 +40,7 @@ def test_formats_are_known_by_content_whatever_the_name_says(tmp_path, name, sha
 
 
 def test_names_are_those_that_detection_answers():
-    assert set(formats.names()) == set(SAMPLES)
+    assert set(formats.names()) == {*SAMPLES, "parquet"}
 
 
 def test_bad_rows_at_the_start_do_not_hide_the_format(tmp_path):

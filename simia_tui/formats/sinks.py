@@ -1,0 +1,107 @@
+"""Files that rows are written to: JSON Lines, one JSON array, or Parquet with the format's own schema."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from simia_tui.formats import parquet, verl
+
+GROUP = 1_000
+"""Rows of one Parquet row group: what is held in memory."""
+
+_FILES = {
+    "sharegpt": "sharegpt.json",
+    "sharegpt-hermes": "sharegpt_hermes.json",
+    "simia-sft": "simia_sft.json",
+    "parquet": "trajectories.parquet",
+    "verl-sft": "verl_sft.parquet",
+    "verl-rl": "verl_rl.parquet",
+}
+_SCHEMAS: dict[str, Callable[[], Any]] = {
+    "parquet": parquet.schema,
+    "verl-sft": verl.sft_schema,
+    "verl-rl": verl.rl_schema,
+}
+
+
+class Sink(Protocol):
+    """Takes rows one by one; leaving the `with` block finishes the file."""
+
+    rows: int
+
+    def __enter__(self) -> "Sink": ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def add(self, row: dict[str, Any]) -> None: ...
+
+
+def file_of(name: str) -> str:
+    """The file of a bundle that holds the rows of the format `name`."""
+    return _FILES.get(name) or f"{name.replace('-', '_')}.jsonl"
+
+
+def open_sink(path: Path, name: str) -> Sink:
+    """A file for rows of the format `name`, in the layout that its readers expect, whatever `path` is called.
+
+    Raises:
+        UsageError: when the format needs pyarrow, which is not installed.
+    """
+    if name in _SCHEMAS:
+        return ParquetSink(path, _SCHEMAS[name]())
+    return JsonSink(path, array=file_of(name).endswith(".json"))
+
+
+class JsonSink:
+    """One JSON object a line, as JSON Lines or as one JSON array."""
+
+    def __init__(self, path: Path, array: bool = False) -> None:
+        self.rows = 0
+        self._file = open(path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115 - closed by __exit__
+        self._array = array
+
+    def __enter__(self) -> "JsonSink":
+        return self
+
+    def add(self, row: dict[str, Any]) -> None:
+        before, after = ((",\n" if self.rows else "[\n"), "") if self._array else ("", "\n")
+        self._file.write(f"{before}{json.dumps(row, ensure_ascii=False)}{after}")
+        self.rows += 1
+
+    def __exit__(self, *_: object) -> None:
+        if self._array:
+            self._file.write("\n]\n" if self.rows else "[]\n")
+        self._file.close()
+
+
+class ParquetSink:
+    """A Parquet file with a fixed schema, written in groups of rows."""
+
+    def __init__(self, path: Path, schema: Any) -> None:
+        self.rows = 0
+        self._pa = parquet.arrow()
+        self._schema = schema
+        self._waiting: list[dict[str, Any]] = []
+        self._writer = self._pa.parquet.ParquetWriter(path, schema, compression="zstd")
+
+    def __enter__(self) -> "ParquetSink":
+        return self
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._waiting.append(row)
+        self.rows += 1
+        if len(self._waiting) >= GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(self._pa.Table.from_pylist(self._waiting, schema=self._schema))
+            self._waiting = []
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+        self._writer.close()
