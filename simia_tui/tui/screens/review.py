@@ -96,19 +96,17 @@ class ReviewScreen(QueueScreen):
             self._mention(f"{PAST[action]} {len(marked):,}")
 
     def action_undo(self) -> None:
-        self._tell("undo", self._guarded(self.state.undo))
+        self._replay("undo", self.state.undo)
 
     def action_redo(self) -> None:
-        self._tell("redo", self._guarded(self.state.redo))
+        self._replay("redo", self.state.redo)
 
-    def _guarded(self, act: Callable[[], Undone | None]) -> Undone | None:
+    def _replay(self, direction: str, act: Callable[[], Undone | None]) -> None:
         try:
-            return act()
+            undone = act()
         except SimiaError as error:
             self.app.notify(str(error), title="Nothing was changed", severity="error")
-            return None
-
-    def _tell(self, direction: str, undone: Undone | None) -> None:
+            return
         if undone is None:
             self._mention(f"nothing to {direction}")
             return

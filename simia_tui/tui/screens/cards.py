@@ -1,0 +1,302 @@
+"""Error cards: one simulated observation at a time, one key a verdict."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Literal
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Static
+
+from simia_tui.errors import SimiaError
+from simia_tui.evaluation.calibration import Calibration
+from simia_tui.services import cards as service
+from simia_tui.tui.screens.base import RoomScreen
+from simia_tui.tui.screens.strip import Strip
+from simia_tui.tui.state.cards import CardsState
+from simia_tui.tui.text import visible
+from simia_tui.tui.widgets import card_lines
+from simia_tui.tui.widgets.card_sheet import CardSheet
+from simia_tui.tui.widgets.turn_lines import plural
+
+
+@dataclass
+class Compared(Message):
+    """Simulated against real, worked out in a thread."""
+
+    calibrations: Sequence[Calibration]
+
+
+@dataclass
+class Drawn(Message):
+    """A deck, drawn in a thread."""
+
+    deck: int
+
+
+@dataclass
+class Failed(Message):
+    """Why a thread had nothing to show."""
+
+    reason: str
+
+
+class OutcomeStrip(Strip[Literal["exclude", "mask"]]):
+    """What to do with the episodes that have a bad card."""
+
+    def __init__(self, episodes: int, turns: int) -> None:
+        choices: dict[str, tuple[str, Literal["exclude", "mask"]]] = {
+            "x": (f"exclude {plural(episodes, 'episode')} (reject, tool simulator)", "exclude")
+        }
+        if turns:
+            choices["m"] = (f"mask {plural(turns, 'turn')} in training", "mask")
+        super().__init__("Bad cards:", choices)
+
+
+def _verdict(key: str, word: str) -> Binding:
+    return Binding(key, f"judge('{key}')", word.capitalize(), show=False, id=f"cards.verdict-{key}", tooltip=word)
+
+
+class CardsScreen(RoomScreen):
+    """The reviewer's deck. Opens where it was left; without a deck it compares simulated with real."""
+
+    ROOM = "cards"
+    DEFAULT_CSS = """
+    CardsScreen #card-head { height: 1; padding: 0 1; color: $text-muted; background: $panel; }
+    CardsScreen #sheet { height: 1fr; }
+    CardsScreen #verdicts { height: auto; padding: 0 1; background: $panel; color: $foreground; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "enter", "Go on", id="cards.enter", tooltip="Draw a deck, or decide at its end"),
+        *(_verdict(key, f"Verdict: {verdict}") for key, verdict in service.KEYS.items()),
+        Binding("space", "skip", "Skip", id="cards.skip", tooltip="Put the card at the end of the deck"),
+        Binding("u,backspace", "undo", "Undo", id="cards.undo", tooltip="Take back the latest act on the deck"),
+        Binding("U", "redo", "Redo", show=False, id="cards.redo", tooltip="Bring back the verdict undone last"),
+        Binding("b", "reveal", "Rules", id="cards.reveal", tooltip="Show or hide what the rules say of the call"),
+        Binding("o", "open", "Open", id="cards.open", tooltip="Show long texts whole, or fold them again"),
+        Binding("escape", "pause", "So far", show=False, id="cards.pause", tooltip="The verdicts so far, and back"),
+        Binding("n", "new", "New deck", show=False, id="cards.new", tooltip="Leave this deck and draw another"),
+        Binding("plus,equals_sign", "size(1)", "Larger", show=False, id="cards.larger", tooltip="A larger deck"),
+        Binding("minus", "size(-1)", "Smaller", show=False, id="cards.smaller", tooltip="A smaller deck"),
+    ]
+
+    state: CardsState
+
+    def body(self) -> Iterator[Widget]:
+        self.state = CardsState(self.bench.db, self.bench.reviewer)
+        self._opened = False
+        self._drawing = False
+        yield Static("", id="card-head", markup=False)
+        yield CardSheet(id="sheet")
+        yield Static("", id="verdicts", markup=False)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(CardSheet).focus()
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        if self.state.phase == "ready":
+            self._compare()
+        self.state.look()
+        self._show()
+
+    def on_screen_suspend(self) -> None:
+        self.state.dwell.leave()
+
+    def refresh_data(self) -> None:
+        if self.state.phase != "card":
+            self._show(keep=True)
+
+    # -- what is shown ------------------------------------------------------------------------------------------
+
+    def _show(self, keep: bool = False) -> None:
+        state = self.state
+        sheet = self.query_one(CardSheet)
+        if state.phase == "card" and state.view is not None:
+            make = partial(card_lines.card_lines, state.view, opened=self._opened, revealed=state.revealed)
+            sheet.show(lambda width: make(width=width), keep=keep)
+        elif state.phase == "end":
+            summary = state.summary()
+            sheet.show(lambda width: card_lines.end_lines(summary, width), keep=keep)
+        else:
+            calibrations, size = state.calibrations, state.size
+            sheet.show(lambda width: card_lines.compare_lines(calibrations, size, width), keep=keep)
+        self._show_head()
+        self._show_verdicts()
+        self.refresh_bindings()
+
+    def _show_head(self) -> None:
+        worst = sorted(self.state.calibrations or (), key=lambda calibration: not calibration.alarm)
+        parts = card_lines.rate_parts(worst[0], max(20, self.size.width - 2)) if worst else []
+        inks = {"error": "bold $text-error", "strong": "bold $foreground"}
+        self.query_one("#card-head", Static).update(
+            Content.assemble(
+                *(Content.styled(text, inks[ink]) if ink in inks else Content(text) for text, ink in parts)
+            )
+        )
+        progress = f"card {self.state.done + 1} of {self.state.total}" if self.state.phase == "card" else ""
+        self.say(self.state.dwell.warning or progress)
+
+    def _show_verdicts(self) -> None:
+        strip = self.query_one("#verdicts", Static)
+        strip.display = self.state.phase == "card"
+        said: list[Content] = []
+        for key, verdict in self.state.choices():
+            # No break inside a choice, so that a key never stands apart from its word.
+            word = str(verdict).replace(" ", "\N{NO-BREAK SPACE}")
+            said += [Content.styled(key, "bold $text-primary"), Content(f"\N{NO-BREAK SPACE}{word}   ")]
+        strip.update(Content.assemble(*said))
+
+    # -- threads ------------------------------------------------------------------------------------------------
+
+    def _compare(self) -> None:
+        workspace = self.bench.workspace
+
+        def look() -> None:
+            db = workspace.connect(readonly=True)
+            try:
+                self.post_message(Compared(service.calibration(db)))
+            except SimiaError as error:
+                self.post_message(Failed(str(error)))
+            finally:
+                db.close()
+
+        self.run_worker(look, group="compare", exclusive=True, thread=True, exit_on_error=False)
+
+    def on_compared(self, message: Compared) -> None:
+        self.state.compared(message.calibrations)
+        if self.state.phase == "ready":
+            self._show(keep=True)
+
+    def _draw(self) -> None:
+        self._drawing = True
+        self.say("Drawing the deck …")
+        workspace, reviewer, size = self.bench.workspace, self.bench.reviewer, self.state.size
+
+        def look() -> None:
+            db = workspace.connect()
+            try:
+                self.post_message(Drawn(service.draw(db, reviewer, size)))
+            except SimiaError as error:
+                self.post_message(Failed(str(error)))
+            finally:
+                db.close()
+
+        self.run_worker(look, group="draw", exclusive=True, thread=True, exit_on_error=False)
+
+    def on_drawn(self, message: Drawn) -> None:
+        self._drawing = False
+        self.state.open(message.deck)
+        self._opened = False
+        self._show()
+
+    def on_failed(self, message: Failed) -> None:
+        self._drawing = False
+        self._show(keep=True)
+        self.app.notify(message.reason, severity="error", markup=False)
+
+    # -- keys ---------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the keys that mean something where the deck stands; the others are not listed either."""
+        phases: dict[str, tuple[str, ...]] = {
+            "judge": ("card",),
+            "skip": ("card",),
+            "reveal": ("card",),
+            "open": ("card",),
+            "enter": ("ready", "end"),
+            "size": ("ready",),
+            "pause": ("card", "end"),
+            "new": ("end",),
+            "undo": ("card", "end"),
+            "redo": ("card", "end"),
+        }
+        # Textual asks before `body` has made the state.
+        state = getattr(self, "state", None)
+        return state is None or action not in phases or state.phase in phases[action]
+
+    def action_judge(self, key: str) -> None:
+        try:
+            problem = self.state.judge(key)
+        except SimiaError as error:
+            self.app.notify(str(error), title="Not judged", severity="error", markup=False)
+            return
+        if problem is not None:
+            self.say(problem)
+            self.app.bell()
+            return
+        self._opened = False
+        self._show()
+
+    def action_skip(self) -> None:
+        self.state.skip()
+        self._opened = False
+        self._show()
+
+    def action_undo(self) -> None:
+        try:
+            said = self.state.undo()
+        except SimiaError as error:
+            self.app.notify(str(error), title="Not undone", severity="error", markup=False)
+            return
+        self._show()
+        self.say(f"undo: {said}" if said is not None else "There is nothing to undo in this deck")
+
+    def action_redo(self) -> None:
+        redone = self.state.redo()
+        self._show()
+        self.say("redo: the last card" if redone else "There is nothing to redo in this deck")
+
+    def action_reveal(self) -> None:
+        self.state.revealed = not self.state.revealed
+        self._show()
+        sheet = self.query_one(CardSheet)
+        if self.state.revealed:
+            sheet.jump(sheet.virtual_size.height)
+
+    def action_open(self) -> None:
+        self._opened = not self._opened
+        self._show(keep=True)
+
+    def action_pause(self) -> None:
+        self.state.pause()
+        self._show()
+
+    def action_size(self, step: int) -> None:
+        self.state.resize(step)
+        self._show(keep=True)
+
+    def action_new(self) -> None:
+        self.state.set_aside()
+        self._compare()
+        self._show()
+
+    def action_enter(self) -> None:
+        if self.state.phase == "ready":
+            if not self._drawing and self.state.calibrations:
+                self._draw()
+        elif self.state.phase == "end":
+            self._ask_outcome()
+
+    def _ask_outcome(self) -> None:
+        summary = self.state.summary()
+        if summary.outcome is not None or not summary.touched:
+            self.say("Nothing is left to decide; n draws another deck")
+            return
+        self.app.push_screen(OutcomeStrip(len(summary.touched), len(summary.masks)), self._act)
+
+    def _act(self, action: Literal["exclude", "mask"] | None) -> None:
+        if action is None:
+            return
+        try:
+            n = self.state.act(action)
+        except SimiaError as error:
+            self.app.notify(str(error), severity="error", markup=False)
+            return
+        self.news()
+        done = f"{plural(n, 'episode')} excluded" if action == "exclude" else f"{plural(n, 'turn')} masked"
+        self.say(visible(f"{done}; u takes that back"))
