@@ -29,6 +29,10 @@ class Unreadable(Exception):
     """A reply that does not hold what was asked for; the message is one sentence that the model is told."""
 
 
+class Doubted(Unreadable):
+    """A readable reply that its reader wants thought over once more; it does not count as a try without use."""
+
+
 class SimulatorFault(Exception):
     """No usable answer could be had. `fault` says who is to blame; an episode with one has no reward."""
 
@@ -94,7 +98,7 @@ async def converse(
     tries = waits = 0
     while True:
         reply = await ask(messages)
-        problem, value = _judged(reply, read)
+        problem, value, doubted = _judged(reply, read)
         record.append(_recorded(request, messages, len(record), reply, problem))
         if problem is None:
             assert value is not None
@@ -108,20 +112,20 @@ async def converse(
             continue
         if rule != "store":
             raise SimulatorFault(Fault.INFRASTRUCTURE, f"The {request.role} cannot answer: {problem}")
-        tries += 1
+        tries += not doubted
         if tries >= patience.tries:
             raise SimulatorFault(request.fault, f"The {request.role} gave {tries} replies without use: {problem}")
         messages = _told(messages[:1], reply.text, problem)
 
 
-def _judged(reply: Reply, read: Callable[[str], T]) -> tuple[str | None, tuple[T] | None]:
-    """What is wrong with a reply, or the value read from it."""
+def _judged(reply: Reply, read: Callable[[str], T]) -> tuple[str | None, tuple[T] | None, bool]:
+    """What is wrong with a reply, or the value read from it; and whether it is only doubted."""
     if reply.outcome is not Outcome.OK:
-        return reply.message or f"The reply was not usable ({reply.outcome.value}).", None
+        return reply.message or f"The reply was not usable ({reply.outcome.value}).", None, False
     try:
-        return None, (read(reply.text),)
+        return None, (read(reply.text),), False
     except Unreadable as problem:
-        return str(problem), None
+        return str(problem), None, isinstance(problem, Doubted)
 
 
 def _recorded(request: Request, messages: Messages, n: int, reply: Reply, problem: str | None) -> AskedCall:

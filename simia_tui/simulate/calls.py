@@ -9,7 +9,21 @@ from simia_tui.checks.context import Context
 from simia_tui.model import Finding, Severity, ToolCall, ToolSpec, Trajectory, Turn
 from simia_tui.simulate.controls import ErrorKind, Feedback
 
-_CALL_RULES = tuple(rule for name, rule in RULES.items() if name.startswith("call."))
+_CALL_RULES = tuple(
+    RULES[name]
+    for name in (
+        "call.double-encoded",
+        "call.arguments-repaired",
+        "call.arguments-wrapped",
+        "call.arguments-blank",
+        "call.integer-normalised",
+        "call.arguments-unparsable",
+        "call.unknown-tool",
+        "call.missing-argument",
+        "call.unknown-argument",
+        "call.bad-value",
+    )
+)
 _HARMLESS = frozenset({"call.arguments-blank", "call.integer-normalised"})
 """Repairs that also a strict tool server would make."""
 

@@ -72,13 +72,6 @@ def _sentence(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
 
 
-def difference(before: Document, after: Document) -> list[Op]:
-    """An RFC 6902 patch that leads from one document to the other."""
-    import jsonpatch
-
-    return list(jsonpatch.make_patch(before, after).patch)
-
-
 def pointer(*parts: str) -> str:
     """An RFC 6901 pointer to the member reached by `parts`."""
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from simia_tui.checks import Hints
-from simia_tui.checks.state import is_read
+from simia_tui.checks.world import is_read, moves
 from simia_tui.model import ToolCall, Trajectory, Turn, canonical_json
 from simia_tui.simulate.consistency import Answer, learned
 from simia_tui.simulate.controls import Task
@@ -37,15 +37,15 @@ class World:
     def of(cls, task: Task, hints: Hints | None = None, recorded: bool = True) -> "World":
         """The world at the start of `task`.
 
-        With `recorded`, what the seed's tools answered before anything was written is true here too: the records go into
-        the ledger, and the same reads get the same answers, word for word.
+        With `recorded`, what the seed's tools answered before anything was written is true here too: the records go
+        into the ledger, and the same reads get the same answers, word for word.
         """
         world = cls(Ledger.start(task.ledger))
         if recorded:
             for call, observation in recorded_reads(task.seed, hints or Hints()):
                 answer = Answer(observation.content or "", observation.is_error)
                 ledger = learned(world.current(world.start.state), call, answer, reads=True)
-                world.keep(world.start.state, call_key(call), answer, ledger)
+                world.keep(world.start.state, kept_key(call), answer, ledger)
         return world
 
     def current(self, state: str) -> Ledger:
@@ -59,8 +59,12 @@ class World:
         return kept
 
     def keep(self, state: str, key: str | None, answer: Answer, ledger: Ledger) -> None:
-        """Remember an accepted answer and what it has revealed or changed. `key` None: the answer may change by itself."""
-        self._ledgers[ledger.state] = ledger
+        """Remember an accepted answer and what it has revealed or changed; with `key` None only the latter."""
+        if ledger.state == state:
+            self._ledgers[state] = ledger
+        else:
+            # Another member may be there already and have read more.
+            self._ledgers.setdefault(ledger.state, ledger)
         if key is not None:
             self._answers[state, key] = Kept(answer, ledger)
 
@@ -72,6 +76,11 @@ class World:
 def call_key(call: ToolCall) -> str:
     """Equal for calls of the same tool with the same arguments."""
     return canonical_json([call.name, call.arguments])
+
+
+def kept_key(call: ToolCall) -> str | None:
+    """The key under which an answer is remembered; None for a tool whose answer changes by itself, like a clock."""
+    return None if moves(call.name) else call_key(call)
 
 
 def recorded_reads(seed: Trajectory, hints: Hints) -> Iterator[tuple[ToolCall, Turn]]:
