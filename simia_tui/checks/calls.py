@@ -15,7 +15,7 @@ Fix = tuple[dict[str, Any], str, str]
 """The new arguments, the message, and the text that they replace."""
 
 
-def _fix_calls(trajectory: Trajectory, context: Context, fix: Callable[[ToolCall], Fix | None]) -> Outcome:
+def fix_calls(trajectory: Trajectory, context: Context, fix: Callable[[ToolCall], Fix | None]) -> Outcome:
     """Applies `fix` to every call; the original text stays in `raw`. The same trajectory where nothing changed."""
     notes: list[Note] = []
     turns: list[Turn] = []
@@ -51,7 +51,7 @@ def arguments_repaired(trajectory: Trajectory, context: Context) -> Outcome:
             call.raw,
         )
 
-    return _fix_calls(trajectory, context, fix)
+    return fix_calls(trajectory, context, fix)
 
 
 def _fits(value: dict[str, Any], call: ToolCall, context: Context, guessed: bool) -> bool:
@@ -76,7 +76,7 @@ def double_encoded(trajectory: Trajectory, context: Context) -> Outcome:
             return None
         return value, f"The arguments of {show(call.name)} were JSON text inside a string and were unpacked.", call.raw
 
-    return _fix_calls(trajectory, context, fix)
+    return fix_calls(trajectory, context, fix)
 
 
 @repair(
@@ -97,9 +97,9 @@ def arguments_wrapped(trajectory: Trajectory, context: Context) -> Outcome:
 
     def with_before(call: ToolCall) -> Fix | None:
         fixed = fix(call)
-        return None if fixed is None else (fixed[0], fixed[1], _text(call.arguments))
+        return None if fixed is None else (fixed[0], fixed[1], text_of(call))
 
-    return _fix_calls(trajectory, context, with_before)
+    return fix_calls(trajectory, context, with_before)
 
 
 _WRAPPERS = ("arguments", "parameters")
@@ -137,7 +137,7 @@ def arguments_blank(trajectory: Trajectory, context: Context) -> Outcome:
             return None
         return {}, f"The call of {show(call.name)} came without arguments, and the tool needs none.", call.raw or ""
 
-    return _fix_calls(trajectory, context, fix)
+    return fix_calls(trajectory, context, fix)
 
 
 def _required(schema: Schema | None) -> list[str]:
@@ -157,13 +157,14 @@ def integer_normalised(trajectory: Trajectory, context: Context) -> Outcome:
         value = whole_numbers(call.arguments, schema.raw)
         if value is call.arguments:
             return None
-        return value, f"Whole numbers in the call of {show(call.name)} were written as integers.", _text(call.arguments)
+        return value, f"Whole numbers in the call of {show(call.name)} were written as integers.", text_of(call)
 
-    return _fix_calls(trajectory, context, fix)
+    return fix_calls(trajectory, context, fix)
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def text_of(call: ToolCall) -> str:
+    """The arguments of `call` as JSON text, as a repair keeps them."""
+    return json.dumps(call.arguments, ensure_ascii=False)
 
 
 @check(
@@ -249,12 +250,8 @@ def bad_value(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     return _schema_notes(trajectory, context, "bad")
 
 
+REPAIRS = (double_encoded, arguments_repaired, arguments_wrapped, arguments_blank, integer_normalised)
 RULES = (
-    double_encoded,
-    arguments_repaired,
-    arguments_wrapped,
-    arguments_blank,
-    integer_normalised,
     arguments_unparsable,
     no_schema,
     unknown_tool,

@@ -1,12 +1,15 @@
 """Runs the rules over a trajectory, in their order."""
 
-from simia_tui.checks import calls, state, text, turns
+from simia_tui.checks import calls, conventions, ledger, limits, privacy, provenance, state, text, turns
 from simia_tui.checks.context import Context
 from simia_tui.checks.hints import Hints
 from simia_tui.checks.rule import Rule
 from simia_tui.model import Finding, Severity, ToolSpec, Trajectory
 
-RULES: dict[str, Rule] = {rule.id: rule for rule in (*text.RULES, *calls.RULES, *turns.RULES, *state.RULES)}
+_REPAIRS = (*text.REPAIRS, *calls.REPAIRS, *conventions.REPAIRS)
+_LOOKS = (text, calls, conventions, turns, state, ledger, provenance, limits, privacy)
+
+RULES: dict[str, Rule] = {rule.id: rule for rule in (*_REPAIRS, *(rule for room in _LOOKS for rule in room.RULES))}
 """Every rule by id, in running order: repairs come before the rules that judge what they repair."""
 
 FAILED = "rule.failed"
@@ -19,11 +22,14 @@ def run(
     """The repaired trajectory and all findings, in the order of the rules.
 
     Pure and idempotent: a second run over the result changes nothing and reports no repair. `tools` None
-    means the trajectory's own specs; `hints` are what the domain knows of its tools. Never raises.
+    means the trajectory's own specs; `hints` are what the domain knows, the rules it switches off among it.
+    Never raises.
     """
     context = Context(trajectory.tools if tools is None else tools, hints or Hints())
     findings: list[Finding] = []
     for rule in RULES.values():
+        if rule.id in context.hints.off:
+            continue
         try:
             trajectory, found = rule.run(trajectory, context)
         except Exception as fault:  # noqa: BLE001 - one rule must not hide what the others see; the finding tells

@@ -118,4 +118,5 @@ def _spoken(trajectory: Trajectory) -> Iterator[tuple[int, Turn]]:
     return ((index, turn) for index, turn in enumerate(trajectory.turns) if turn.role in ("user", "assistant"))
 
 
-RULES = (think_moved, think_tag, tool_markup, simulator_leak)
+REPAIRS = (think_moved,)
+RULES = (think_tag, tool_markup, simulator_leak)

@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from simia_tui.domains.pack import MANIFEST, NAME, Pack, find, read_manifest, read_text, read_tools
+from simia_tui.domains.action import Grammar
+from simia_tui.domains.grammar import GRAMMARS
+from simia_tui.domains.pack import (
+    MANIFEST,
+    NAME,
+    ErrorTemplate,
+    Pack,
+    find,
+    read_evaluation,
+    read_manifest,
+    read_text,
+    read_tools,
+)
 from simia_tui.errors import UsageError
 
 
@@ -27,6 +39,9 @@ def load(name: str, roots: Sequence[Path]) -> Pack:
     data, folders = _collect(name, roots)
     manifest = find(folders, MANIFEST)
     policy, tools = find(folders, "policy.md"), find(folders, "tools.json")
+    evaluation = find(folders, "evaluation.json")
+    if evaluation is not None:
+        data = {**data, "evaluation": [*_listed(data, "evaluation", manifest), *read_evaluation(evaluation)]}
     return Pack(
         name=name,
         title=_text(data, "title", manifest) or name,
@@ -35,6 +50,8 @@ def load(name: str, roots: Sequence[Path]) -> Pack:
         policy=read_text(policy).strip() if policy else None,
         tools=read_tools(tools) if tools else (),
         axes=_axes(data, manifest),
+        grammar=_grammar(data, manifest),
+        errors=_errors(data, manifest),
     )
 
 
@@ -82,3 +99,30 @@ def _axes(data: dict[str, Any], path: Path | None) -> dict[str, tuple[str, ...]]
         if not isinstance(values, list) or not values or not all(isinstance(value, str) and value for value in values):
             raise UsageError(f"{path}: axes.{key} must be a list of texts.")
     return {key: tuple(values) for key, values in table.items()}
+
+
+def _grammar(data: dict[str, Any], path: Path | None) -> Grammar:
+    name = _text(data, "grammar", path) or "calls"
+    if name not in GRAMMARS:
+        raise UsageError(f"{path}: there is no grammar {name!r}; choose one of {', '.join(GRAMMARS)}.")
+    return GRAMMARS[name]
+
+
+def _listed(data: dict[str, Any], key: str, path: Path | None) -> list[Any]:
+    entries = data.get(key, [])
+    if not isinstance(entries, list):
+        raise UsageError(f"{path}: {key} must be a list of tables.")
+    return entries
+
+
+def _errors(data: dict[str, Any], path: Path | None) -> tuple[ErrorTemplate, ...]:
+    return tuple(_error(entry, number, path) for number, entry in enumerate(_listed(data, "errors", path), 1))
+
+
+def _error(entry: Any, number: int, path: Path | None) -> ErrorTemplate:
+    table: dict[str, Any] = entry if isinstance(entry, dict) else {}
+    cause, text, tools = table.get("cause"), table.get("text"), table.get("tools", [])
+    named = isinstance(tools, list) and all(isinstance(tool, str) for tool in tools)
+    if not isinstance(cause, str) or not isinstance(text, str) or not cause or not text or not named:
+        raise UsageError(f"{path}: error {number} needs cause and text, and tools as a list of names.")
+    return ErrorTemplate(cause, text, tuple(tools))

@@ -1,9 +1,10 @@
 """A domain pack: a folder with `pack.toml` and what goes with it.
 
-    prompts/<name>/pack.toml     title, extends, [axes], and tables of the domain's own such as [checks]
+    prompts/<name>/pack.toml     title, extends, grammar, [axes], [[errors]], and what the rules need
     prompts/<name>/<kind>.md     a prompt template, `synthesize.md` and the like
     prompts/<name>/policy.md     the policy, where the data does not bring its own
     prompts/<name>/tools.json    tool specs, where the data does not bring its own
+    prompts/<name>/evaluation.json  tasks that must not be trained on: a list of {name, text, ids}
 
 A file is looked for in the same folder of every root, in order, and then in the pack that this one extends;
 so a workspace overrides single files by name and inherits the rest.
@@ -19,6 +20,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from simia_tui.domains.action import Grammar
+from simia_tui.domains.grammar import GRAMMARS
 from simia_tui.errors import UsageError
 from simia_tui.model import ToolSpec
 
@@ -51,6 +54,18 @@ class PromptTemplate:
             raise UsageError(f"{self.path}: {fault}; write $$ for a dollar sign.") from None
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorTemplate:
+    """How a tool of the real environment refuses: `cause` in a few words, `text` with `{placeholders}`.
+
+    `tools` are those that say it; empty means any.
+    """
+
+    cause: str
+    text: str
+    tools: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Pack:
     """What is known of a domain. `folders` are searched in order for its files; `data` is its `pack.toml`."""
@@ -62,6 +77,8 @@ class Pack:
     policy: str | None = None
     tools: tuple[ToolSpec, ...] = ()
     axes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    grammar: Grammar = GRAMMARS["calls"]
+    errors: tuple[ErrorTemplate, ...] = ()
 
     def template(self, kind: str) -> PromptTemplate:
         """The template `<kind>.md`.
@@ -113,6 +130,28 @@ def read_tools(path: Path) -> tuple[ToolSpec, ...]:
     if not isinstance(entries, list):
         raise UsageError(f"{path} must hold a list of tools.")
     return tuple(_tool(path, number, entry) for number, entry in enumerate(entries, 1))
+
+
+def read_evaluation(path: Path) -> list[dict[str, Any]]:
+    """The tasks in an `evaluation.json`: a list of objects with a `name`, and `text`, `ids` or both.
+
+    Raises:
+        UsageError: naming the file and the entry that is wrong.
+    """
+    try:
+        entries = json.loads(read_text(path))
+    except (ValueError, RecursionError):
+        raise UsageError(f"{path} is not valid JSON.") from None
+    if not isinstance(entries, list):
+        raise UsageError(f"{path} must hold a list of tasks.")
+    for number, entry in enumerate(entries, 1):
+        if (
+            not isinstance(entry, dict)
+            or not isinstance(entry.get("name"), str)
+            or not (entry.keys() & {"text", "ids"})
+        ):
+            raise UsageError(f"{path}: task {number} needs a name, and a text or ids.")
+    return entries
 
 
 def _tool(path: Path, number: int, entry: Any) -> ToolSpec:

@@ -1,0 +1,111 @@
+"""Rules on arguments that a domain knows and no schema says: prefixes, aliases, forms and options.
+
+They come from `[arguments]` of the pack of the trajectory's own domain, and from nowhere else.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from simia_tui.checks.calls import Fix, fix_calls, text_of
+from simia_tui.checks.context import Context
+from simia_tui.checks.hints import ArgumentRule
+from simia_tui.checks.rule import Note, Outcome, check, repair
+from simia_tui.checks.schema import show
+from simia_tui.model import Severity, ToolCall, Trajectory
+
+_DEEPEST = 50
+
+
+@repair(
+    "call.argument-normalised",
+    Severity.WARNING,
+    "The domain writes such a value with a fixed beginning, without which the real tool would not know it.",
+)
+def argument_normalised(trajectory: Trajectory, context: Context) -> Outcome:
+    rules = context.hints.arguments
+    if not rules:
+        return trajectory, []
+    refused = _refused(trajectory, context)
+
+    def fix(call: ToolCall) -> Fix | None:
+        # A call that the tool refused must keep the value that explains the refusal.
+        if call.arguments is None or id(call) in refused:
+            return None
+        found = _matches(call, rules)
+        changes = {path: rule.mended(value) for path, rule, value in found if rule.mended(value) != value}
+        if not changes:
+            return None
+        shown = ", ".join(f"{show(value)} became {show(changes[path])}" for path, _, value in found if path in changes)
+        return _changed(call.arguments, changes, ()), f"In the call of {show(call.name)}: {shown}.", text_of(call)
+
+    return fix_calls(trajectory, context, fix)
+
+
+@check(
+    "call.argument-form",
+    Severity.ERROR,
+    "The schema allows any text here, but the domain knows which values its tools accept.",
+)
+def argument_form(trajectory: Trajectory, context: Context) -> Iterator[Note]:
+    rules = context.hints.arguments
+    if not rules:
+        return
+    refused = _refused(trajectory, context)
+    for index, position, call in context.agent_calls(trajectory):
+        for path, rule, value in _matches(call, rules):
+            complaint = rule.complaint(value)
+            if complaint is not None:
+                name = ".".join(str(part) for part in path)
+                # The real tool has refused it as well, so the call is a mistake but the scene is sound.
+                severity = Severity.WARNING if id(call) in refused else None
+                message = f"In the call of {show(call.name)}: the argument {show(name)} ({show(value)}) {complaint}."
+                yield Note(message, index, position, severity)
+
+
+def _refused(trajectory: Trajectory, context: Context) -> set[int]:
+    """The identities of the calls that were answered with an error."""
+    return {
+        id(trajectory.turns[turn].tool_calls[position])
+        for (turn, position), answer in context.pairing(trajectory).answers.items()
+        if trajectory.turns[answer].is_error
+    }
+
+
+_Path = tuple[str | int, ...]
+
+
+def _matches(call: ToolCall, rules: Any) -> list[tuple[_Path, ArgumentRule, str]]:
+    """The texts among the arguments to which a rule applies, with their places; the narrowest rule decides."""
+    found = []
+    for path, value in _texts(call.arguments, (), 0):
+        names = tuple(part for part in path if isinstance(part, str))
+        fitting = [
+            rule
+            for rule in rules.get(names[-1] if names else "", ())
+            if rule.tool in (None, call.name) and names[-len(rule.path) :] == rule.path
+        ]
+        if fitting:
+            found.append((path, max(fitting, key=lambda rule: (rule.tool is not None, len(rule.path))), value))
+    return found
+
+
+def _texts(value: Any, path: _Path, depth: int) -> Iterator[tuple[_Path, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict | list) and depth < _DEEPEST:
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(inner, (*path, key), depth + 1)
+
+
+def _changed(value: Any, changes: dict[_Path, str], path: _Path) -> Any:
+    if path in changes:
+        return changes[path]
+    if isinstance(value, dict):
+        return {key: _changed(inner, changes, (*path, key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_changed(inner, changes, (*path, key)) for key, inner in enumerate(value)]
+    return value
+
+
+REPAIRS = (argument_normalised,)
+RULES = (argument_form,)

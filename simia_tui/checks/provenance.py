@@ -1,0 +1,124 @@
+"""Rules on where things come from: an id that no one gave, a call other than the one that was announced."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from simia_tui.checks.context import Context
+from simia_tui.checks.rule import Note, check
+from simia_tui.checks.schema import show
+from simia_tui.model import Severity, ToolCall, Trajectory
+
+_DEEPEST = 50
+_ID_NAME = re.compile(r"(?:.*[a-z0-9]_)?ids?", re.IGNORECASE)
+_ID_VALUE = re.compile(r"(?=.*\d)[^\s]{4,64}")
+"""Without a pack's own patterns: a value of an argument named `id`, `..._id` or `..._ids` that holds a digit."""
+
+_SPACES = re.compile(r"[\s#.,\-_/]+")
+
+
+@check(
+    "call.unfounded-id",
+    Severity.WARNING,
+    "An id that neither the user, the policy, the tools' definitions nor an observation gave is invented.",
+)
+def unfounded_id(trajectory: Trajectory, context: Context) -> Iterator[Note]:
+    given: _Given | None = None
+    for index, position, call in context.agent_calls(trajectory):
+        if not call.arguments:
+            continue
+        for name, value in _ids(call, context):
+            given = given or _Given(trajectory, context)
+            if not given.holds(value, index):
+                message = f"In the call of {show(call.name)}: no one gave the id {show(value)} of {show(name)} before."
+                yield Note(message, index, position)
+                break
+
+
+def _ids(call: ToolCall, context: Context) -> Iterator[tuple[str, str]]:
+    """The ids among the arguments, with the name of the argument they stand under."""
+    forms = context.hints.ids
+    waiting: list[tuple[str, Any, int]] = [(name, value, 0) for name, value in (call.arguments or {}).items()]
+    while waiting:
+        name, value, depth = waiting.pop()
+        if isinstance(value, str):
+            if forms.fullmatch(value) if forms is not None else _ID_NAME.fullmatch(name) and _ID_VALUE.fullmatch(value):
+                yield name, value
+        elif isinstance(value, list) and depth < _DEEPEST:
+            waiting += [(name, inner, depth + 1) for inner in value]
+        elif isinstance(value, dict) and depth < _DEEPEST:
+            waiting += [(inner, part, depth + 1) for inner, part in value.items()]
+
+
+class _Given:
+    """What others than the assistant have said, turn by turn; case, spaces and punctuation in ids do not count."""
+
+    def __init__(self, trajectory: Trajectory, context: Context) -> None:
+        self._turns = [
+            turn.content.casefold() if turn.role != "assistant" and turn.content else "" for turn in trajectory.turns
+        ]
+        self._policy = (trajectory.policy or "").casefold()
+        self._context = context
+        self._tools: str | None = None
+        self._bare: dict[int, str] = {}
+        self._found: dict[str, int] = {}
+
+    def holds(self, value: str, before: int) -> bool:
+        """Whether `value` was given before the turn `before`."""
+        first = self._found.get(value)
+        if first is None:
+            first = self._found[value] = self._first(value.casefold())
+        return first < before
+
+    def _first(self, value: str) -> int:
+        """The first turn that holds `value`: -1 for policy and tools, a number past the end where none does."""
+        if value in self._policy or value in self._definitions():
+            return -1
+        for index, text in enumerate(self._turns):
+            if value in text:
+                return index
+        return self._first_bare(_SPACES.sub("", value))
+
+    def _first_bare(self, value: str) -> int:
+        for index, text in enumerate(self._turns):
+            if text and index not in self._bare:
+                self._bare[index] = _SPACES.sub("", text)
+            if value and value in self._bare.get(index, ""):
+                return index
+        return len(self._turns)
+
+    def _definitions(self) -> str:
+        if self._tools is None:
+            specs = [[spec.description, spec.parameters] for spec in self._context.specs]
+            try:
+                self._tools = json.dumps(specs, ensure_ascii=False).casefold()
+            except (ValueError, TypeError, RecursionError):
+                self._tools = ""
+        return self._tools
+
+
+_ANNOUNCED = re.compile(
+    r"\b(?:call|calling|use|using|invoke|invoking|run|running)\s+(?:the\s+)?(?:(?:function|tool)\s+)?"
+    r"[`\"'*]*([A-Za-z][A-Za-z0-9]*(?:[_.][A-Za-z0-9]+)+)[`\"'*]*"
+)
+"""A tool that a sentence says will be called; only names made of several parts, which are no plain words."""
+
+
+@check(
+    "call.not-announced",
+    Severity.WARNING,
+    "A turn that announces one tool and calls another teaches the model not to do what it says.",
+)
+def not_announced(trajectory: Trajectory, context: Context) -> Iterator[Note]:
+    for index, turn in enumerate(trajectory.turns):
+        if turn.role != "assistant" or not turn.tool_calls:
+            continue
+        named = {name for text in (turn.reasoning, turn.content) if text for name in _ANNOUNCED.findall(text)}
+        called = [call.name for call in turn.tool_calls]
+        if named and named.isdisjoint(called):
+            told, made = (", ".join(show(name) for name in sorted(names)) for names in (named, set(called)))
+            yield Note(f"The turn announces {told} but calls {made}.", index, 0)
+
+
+RULES = (unfounded_id, not_announced)
