@@ -39,23 +39,15 @@ class Axolotl(OpenAIChat):
         return textual or any(isinstance(m, dict) and ("train" in m or "train_detail" in m) for m in sample["messages"])
 
     def read_record(self, record: dict[str, Any], domain: str = "generic") -> Trajectory:
-        tools, messages = record.get("tools"), record.get("messages")
-        changed: dict[str, Any] = {}
-        if isinstance(tools, list):
-            changed["tools"] = [_read_tool(tool) for tool in tools]
+        messages = record.get("messages")
         if isinstance(messages, list):
-            changed["messages"] = [_read_message(message) for message in messages]
-        return super().read_record({**record, **changed}, domain)
+            record = {**record, "messages": [_read_message(message) for message in messages]}
+        return super().read_record(record, domain)
 
 
 def _parameters(tool: Any) -> Any:
     function = tool.get("function") if isinstance(tool, dict) else None
     return function.get("parameters") if isinstance(function, dict) else None
-
-
-def _read_tool(tool: Any) -> Any:
-    value = _parsed(_parameters(tool))
-    return {**tool, "function": {**tool["function"], "parameters": value}} if isinstance(value, dict) else tool
 
 
 def _read_message(message: Any) -> Any:

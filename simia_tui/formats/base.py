@@ -166,7 +166,7 @@ def _tools_of_list(value: Any) -> tuple[ToolSpec, ...]:
 
 
 def read_tool(tool: Any, index: int = 1) -> ToolSpec:
-    """One tool spec, nested (`{"type": "function", "function": {...}}`) or flat.
+    """One tool spec, nested (`{"type": "function", "function": {...}}`) or flat; `parameters` may be JSON text.
 
     Raises:
         RowError: when it is not an object or has no name.
@@ -178,7 +178,7 @@ def read_tool(tool: Any, index: int = 1) -> ToolSpec:
         fields = {key: value for key, value in tool.items() if key not in ("type", "function")} | inner
     else:
         fields = {key: value for key, value in tool.items() if (key, value) != ("type", "function")}
-    name, description, parameters = fields.get("name"), fields.get("description"), fields.get("parameters")
+    name, description, parameters = fields.get("name"), fields.get("description"), _schema(fields.get("parameters"))
     if not isinstance(name, str):
         raise RowError(f"Tool {index} has no name.")
     taken = {"name"}
@@ -192,6 +192,17 @@ def read_tool(tool: Any, index: int = 1) -> ToolSpec:
         parameters=parameters if "parameters" in taken else None,
         extra={key: value for key, value in fields.items() if key not in taken},
     )
+
+
+def _schema(value: Any) -> Any:
+    """The object that JSON text holds (data sets kept in Arrow must write it so), else the value as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        parsed = strict_json(value)
+    except ValueError:
+        return value
+    return parsed if isinstance(parsed, dict) else value
 
 
 def write_tool(tool: ToolSpec) -> dict[str, Any]:

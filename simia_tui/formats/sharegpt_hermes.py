@@ -97,7 +97,7 @@ def _drafts(message: dict[str, Any], turn: int) -> Iterator[Draft]:
     elif role == "assistant":
         yield from _assistant(value, loss)
     elif value and (role == "tool" or (role == "user" and value.startswith(_RESULT))):
-        yield from _results(value, role)
+        yield from _results(value, role, loss)
     else:
         yield Draft(role=role, content=value, loss=loss)
 
@@ -139,19 +139,19 @@ def _blocks(text: str) -> Iterator[tuple[int, int, str]]:
         at = stop
 
 
-def _results(value: str, role: Role) -> Iterator[Draft]:
+def _results(value: str, role: Role, loss: bool | None) -> Iterator[Draft]:
     """Tool turns, and user turns where text was merged with them; without a block the value is one turn."""
     at, last = 0, len(value.rstrip())
     while (start := value.find(_RESULT, at)) >= 0 and (end := _end_of_result(value, start, last)) >= 0:
         before = value[at:start].removesuffix("\n\n")
         if (before.removeprefix("\n\n") if at else before).strip():
-            yield Draft(role="user", content=before.removeprefix("\n\n") if at else before)
-        yield Draft(role="tool", content=value[start + len(_RESULT) : end])
+            yield Draft(role="user", content=before.removeprefix("\n\n") if at else before, loss=loss)
+        yield Draft(role="tool", content=value[start + len(_RESULT) : end], loss=loss)
         at = end + len(_RESULTED)
     if not at:
-        yield Draft(role=role, content=value)
+        yield Draft(role=role, content=value, loss=loss)
     elif (rest := value[at:].removeprefix("\n\n")).strip():
-        yield Draft(role="user", content=rest)
+        yield Draft(role="user", content=rest, loss=loss)
 
 
 def _end_of_result(value: str, start: int, last: int) -> int:

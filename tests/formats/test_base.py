@@ -19,6 +19,7 @@ SPEC = ToolSpec(name="f", description="does", parameters={"type": "object"}, ext
         [{"type": "function", "function": FLAT}],
         json.dumps([FLAT]),
         json.dumps([{"type": "function", "function": FLAT}]),
+        [FLAT | {"parameters": json.dumps(FLAT["parameters"])}],
     ],
 )
 def test_tools_are_read_flat_nested_and_as_a_string(tools):
