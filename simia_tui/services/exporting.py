@@ -51,7 +51,7 @@ def preview(db: sqlite3.Connection, query: Query, targets: tuple[str, ...] = tup
     Raises:
         UsageError: the query selects nothing.
     """
-    pks = list(trajectories.ids(db, query))
+    pks = list(trajectories.ids(db, query.but(order="source")))
     if not pks:
         raise UsageError(f"No trajectory matches {_describe(query)}; approve some episodes or choose another filter.")
     reports = {name: formats.preflight(_bodies(db, pks), name) for name in targets}

@@ -10,6 +10,8 @@ from simia_tui.model import Kind, Status, Verdict
 
 ORDERS = {
     "oldest": "t.pk",
+    # As it was asked for, not as it arrived: the same work gives the same order.
+    "source": "t.kind, t.job, t.ord, t.pk",
     "newest": "t.pk DESC",
     "findings": "t.findings DESC, t.pk",
     "errors": "t.errors DESC, t.pk",
