@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -73,7 +74,7 @@ class Runner:
         self._breaker = breaker
         self._stop = stop
         self._flying: dict[asyncio.Task[None], Task] = {}
-        self._inbox: list[_Answer] = []
+        self._inbox: deque[_Answer] = deque()
         self._results: list[Result] = []
         self._log: list[str] = []
         self._news = asyncio.Event()
@@ -138,6 +139,11 @@ class Runner:
     def _launch(self, tasks: list[Task]) -> None:
         if not tasks:
             return
+        if self._ending is not None:
+            # The reason to stop came while they were claimed; nothing was sent for them.
+            why = "Nothing was sent: the job was held in this moment."
+            self._results += [self._synthesis.given_up(t, Outcome.CANCELLED, why, billed=False) for t in tasks]
+            return
         started = self._pacer.started(len(tasks))
         for task in tasks:
             flight = asyncio.create_task(self._fly(task, started))
@@ -174,10 +180,14 @@ class Runner:
         if self._pacer.answered(paced, slow, len(self._flying), reply.retry_after):
             now = f"at most {int(self._pacer.window)} at a time from now on"
             self._log.append(f"More than a fifth of the latest answers asked to slow down; {now}.")
-        self._inbox.append(_Answer(task, prompt, reply, started))
+        answer = _Answer(task, prompt, reply, started)
+        if reply.outcome is Outcome.OK:
+            self._inbox.append(answer)
+        else:
+            # A fault is quickly judged, and nothing more may be sent where going on is pointless.
+            self._work_on(answer)
 
-    def _work_on_one(self) -> None:
-        answer = self._inbox.pop(0)
+    def _work_on(self, answer: _Answer) -> None:
         try:
             result = self._synthesis.result(*answer)
         except Exception as error:  # noqa: BLE001 - one strange answer must not take the others down; its task says so
@@ -259,7 +269,7 @@ class Runner:
     async def _commit(self, call: "partial[Turn]") -> Turn:
         commit = asyncio.ensure_future(self._journal.do(call))
         while self._inbox and not commit.done():
-            self._work_on_one()
+            self._work_on(self._inbox.popleft())
             await asyncio.sleep(0)
         return await commit
 
@@ -275,7 +285,7 @@ class Runner:
 
     async def _wait(self, seconds: float) -> None:
         if self._inbox:
-            self._work_on_one()
+            self._work_on(self._inbox.popleft())
         if seconds <= 0:
             await asyncio.sleep(0)
             return

@@ -19,7 +19,7 @@ from pathlib import Path
 from simia_tui.errors import SimiaError
 from simia_tui.jobs.breaker import Breaker
 from simia_tui.jobs.journal import Journal
-from simia_tui.jobs.runner import Ending, Runner
+from simia_tui.jobs.runner import Ending, Runner, Stop
 from simia_tui.jobs.tasks import Synthesis
 from simia_tui.llm import Endpoint, Pacer
 from simia_tui.model import Job, JobStatus
@@ -105,7 +105,7 @@ def work(workspace: Workspace, wait: bool = False) -> int:
 class Desk:
     """What a worker keeps from job to job: the pace of each endpoint, and which job found its endpoint dead."""
 
-    def __init__(self, workspace: Workspace, db: sqlite3.Connection, stop: Stopped) -> None:
+    def __init__(self, workspace: Workspace, db: sqlite3.Connection, stop: Stop) -> None:
         self._workspace = workspace
         self._db = db
         self._stop = stop
@@ -127,6 +127,10 @@ class Desk:
         now = jobs.job(self._db, job.id)
         self._say(job, f"job {job.id}: {now.status}, {now.done} of {now.target} done. {now.reason or ''}".rstrip())
 
+    def synthesis(self, job: Job) -> Synthesis:
+        """What the tasks of a job share; building it reads every seed once."""
+        return Synthesis(self._workspace, self._db, job.spec, tasks.seeds_of(self._db, job.id))
+
     def _say(self, job: Job, text: str) -> None:
         say(text)
         tasks.write_log(self._db, job.id, [text])
@@ -134,7 +138,7 @@ class Desk:
     def _run(self, job: Job) -> Ending:
         from simia_tui.llm import Client
 
-        synthesis = Synthesis(self._workspace, self._db, job.spec, tasks.seeds_of(self._db, job.id))
+        synthesis = self.synthesis(job)
         with contextlib.ExitStack() as stack:
             endpoint = self._endpoint(job, stack)
             journal = stack.enter_context(Journal(lambda: self._workspace.connect(timeout=BUSY_TIMEOUT_S)))

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import email.utils
 import json
+import random
 import socket
 import struct
 import threading
@@ -156,10 +157,72 @@ FAULTS: dict[str, Callable[[], Answer]] = {
 """What can go wrong, by name. `{key}` in a body becomes the bearer token of the request, as careless vendors do."""
 
 
-class FaultServer:
-    """The server; use as a context manager. `play` sets the script, `journal` says what was asked."""
+def episode(ord_: int) -> dict[str, Any]:
+    """A completion that holds a short whole episode, another one for each request."""
+    turns = [
+        {"role": "user", "content": f"Hello, this is case {ord_}. Is the desk open today?"},
+        {"role": "assistant", "content": f"It is open until six. Anything else about case {ord_}?"},
+        {"role": "user", "content": "No, thank you."},
+        {"role": "assistant", "content": "You are welcome."},
+        {"end": True},
+    ]
+    return {**completion(content="\n".join(json.dumps(turn) for turn in turns)), "id": f"chatcmpl-{ord_}"}
 
-    def __init__(self) -> None:
+
+class Limiter:
+    """A true limit on requests and tokens a minute, enforced over seconds as vendors do, told in the headers.
+
+    `tell` False keeps the headers back. Tokens are reserved up front: the prompt and the most that may be answered.
+    """
+
+    def __init__(self, rpm: float, tpm: float = 1e12, tell: bool = True, clock: Callable[[], float] = time.monotonic):
+        self.rpm, self.tpm, self.tell, self._clock = rpm, tpm, tell, clock
+        self.rejected = 0
+        self._at = clock()
+        # A vendor lets a few seconds' worth through at once.
+        self._requests, self._tokens = rpm / 20, tpm / 20
+
+    def admit(self, tokens: float) -> tuple[bool, tuple[tuple[str, str], ...]]:
+        """Whether a request of so many tokens may pass, and the headers of its answer."""
+        now = self._clock()
+        passed, self._at = now - self._at, now
+        self._requests = min(self.rpm / 20, self._requests + passed * self.rpm / 60)
+        self._tokens = min(self.tpm / 20, self._tokens + passed * self.tpm / 60)
+        good = self._requests >= 1 and self._tokens >= tokens
+        if good:
+            self._requests, self._tokens = self._requests - 1, self._tokens - tokens
+        else:
+            self.rejected += 1
+        told = (
+            ("x-ratelimit-limit-requests", f"{self.rpm:.0f}"),
+            ("x-ratelimit-remaining-requests", f"{max(0.0, self._requests):.0f}"),
+            ("x-ratelimit-limit-tokens", f"{self.tpm:.0f}"),
+            ("x-ratelimit-remaining-tokens", f"{max(0.0, self._tokens):.0f}"),
+        )
+        return good, told if self.tell else ()
+
+
+class FaultServer:
+    """The server; use as a context manager. `play` sets the script, `journal` says what was asked.
+
+    `reply` makes the completion of a request without a fault from its number, `latency` is the time in seconds that it
+    takes (a pair: any time between), `limiter` refuses what comes too fast.
+    """
+
+    def __init__(
+        self,
+        reply: Callable[[int], dict[str, Any]] | None = None,
+        latency: float | tuple[float, float] = 0.0,
+        limiter: Limiter | None = None,
+        port: int = 0,
+    ) -> None:
+        self.reply = reply
+        self.latency = latency if isinstance(latency, tuple) else (latency, latency)
+        self.limiter = limiter
+        self.most_at_once = 0
+        self._port = port
+        self._now = 0
+        self._news = threading.Condition()
         self.journal: list[Request] = []
         self.then = "ok"
         self.base_url = ""
@@ -192,8 +255,13 @@ class FaultServer:
         with self._lock:
             self._script, self.then = script, then
 
+    def wait_for(self, n: int, seconds: float = 60) -> bool:
+        """Waits until `n` requests have come; false when that takes too long."""
+        with self._news:
+            return self._news.wait_for(lambda: len(self.journal) >= n, seconds)
+
     async def _listen(self) -> asyncio.Server:
-        return await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=2**24, backlog=2000)
+        return await asyncio.start_server(self._connected, "127.0.0.1", self._port, limit=2**24, backlog=2000)
 
     async def _close(self) -> None:
         assert self._server is not None
@@ -224,11 +292,32 @@ class FaultServer:
         raw = await reader.readexactly(int(headers.get("content-length", "0")))
         with self._lock:
             fault = self._script.popleft() if self._script else self.then
-            answer = FAULTS[fault]()
             body = json.loads(raw) if raw else {}
+            answer = self._answer(fault, body)
             path = head[0].split(" ")[1]
-            self.journal.append(Request(len(self.journal), fault, path, headers, body, answer.billed))
+            with self._news:
+                self.journal.append(Request(len(self.journal), fault, path, headers, body, answer.billed))
+                self._news.notify_all()
+        self._now += 1
+        self.most_at_once = max(self.most_at_once, self._now)
+        try:
+            if fault == "ok" and self.latency[1] and answer.status == 200:
+                await asyncio.sleep(random.uniform(*self.latency))
+        finally:
+            self._now -= 1
         return await _send(writer, answer, headers.get("authorization", "").removeprefix("Bearer "))
+
+    def _answer(self, fault: str, body: dict[str, Any]) -> Answer:
+        told: tuple[tuple[str, str], ...] = ()
+        if self.limiter is not None and fault == "ok":
+            size = sum(len(str(message["content"])) for message in body["messages"]) / 4
+            good, told = self.limiter.admit(size + body.get("max_tokens", 0))
+            if not good:
+                return _error(429, "Rate limit reached", "rate_limit_exceeded", "requests", *told)
+        if fault == "ok" and self.reply is not None:
+            whole = json.dumps(self.reply(len(self.journal))).encode()
+            return Answer(200, whole, (("content-type", "application/json"), *told), billed=True)
+        return FAULTS[fault]()
 
 
 async def _send(writer: asyncio.StreamWriter, answer: Answer, key: str) -> bool:

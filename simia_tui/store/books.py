@@ -1,0 +1,86 @@
+"""Audits the books of a job: what must hold of its tasks, attempts, trajectories and sums, whatever happened."""
+
+import sqlite3
+from typing import NamedTuple
+
+
+class _Rule(NamedTuple):
+    says: str
+    sql: str
+
+
+_RULES = (
+    _Rule(
+        "tasks are done without a trajectory",
+        "SELECT count(*) FROM tasks t WHERE t.job = :job AND t.state = 'done'"
+        " AND NOT EXISTS (SELECT 1 FROM trajectories x WHERE x.job = t.job AND x.ord = t.ord)",
+    ),
+    _Rule(
+        "trajectories belong to tasks that are not done",
+        "SELECT count(*) FROM trajectories x LEFT JOIN tasks t ON t.job = x.job AND t.ord = x.ord"
+        " WHERE x.job = :job AND t.state IS NOT 'done'",
+    ),
+    _Rule(
+        "tasks have more or fewer than one good attempt for one result",
+        "SELECT count(*) FROM tasks t WHERE t.job = :job AND (t.state = 'done') <>"
+        " (SELECT count(*) FROM attempts a WHERE a.job = t.job AND a.ord = t.ord AND a.outcome = 'ok')",
+    ),
+    _Rule(
+        "good attempts have no trajectory",
+        "SELECT count(*) FROM attempts a WHERE a.job = :job AND a.outcome = 'ok'"
+        " AND NOT EXISTS (SELECT 1 FROM trajectories x WHERE x.job = a.job AND x.ord = a.ord)",
+    ),
+    _Rule(
+        "tasks are in flight without exactly one open attempt, or have one and are not in flight",
+        "SELECT count(*) FROM tasks t WHERE t.job = :job AND (t.state = 'inflight') <>"
+        " (SELECT count(*) FROM attempts a WHERE a.job = t.job AND a.ord = t.ord AND a.ended IS NULL)",
+    ),
+    _Rule(
+        "attempts have ended without an outcome, or have one and no end",
+        "SELECT count(*) FROM attempts WHERE job = :job AND (outcome IS NULL) <> (ended IS NULL)",
+    ),
+    _Rule(
+        "results are counted that are not there",
+        "SELECT abs(done - (SELECT count(*) FROM tasks WHERE job = :job AND state = 'done')) FROM jobs WHERE pk = :job",
+    ),
+    _Rule(
+        "failures are counted that are not there",
+        "SELECT abs(failed - (SELECT count(*) FROM tasks WHERE job = :job AND state = 'failed'))"
+        " FROM jobs WHERE pk = :job",
+    ),
+    _Rule(
+        "units of cost are not accounted for by attempts",
+        "SELECT abs(coalesce(cost_nano, 0) - (SELECT coalesce(sum(cost_nano), 0) FROM attempts WHERE job = :job))"
+        " FROM jobs WHERE pk = :job",
+    ),
+    _Rule(
+        "tokens are not accounted for by attempts",
+        "SELECT abs(tokens_in + tokens_out - (SELECT coalesce(sum(coalesce(tokens ->> 'prompt', 0)"
+        " + coalesce(tokens ->> 'completion', 0)), 0) FROM attempts WHERE job = :job)) FROM jobs WHERE pk = :job",
+    ),
+)
+
+
+def audit(db: sqlite3.Connection, pk: int) -> list[str]:
+    """What does not hold of job `pk`, a sentence each; empty when its books are right. Safe while the job runs."""
+    problems: list[str] = []
+    db.execute("BEGIN")
+    try:
+        for rule in _RULES:
+            found = db.execute(rule.sql, {"job": pk}).fetchone()
+            if found and found[0]:
+                problems.append(f"{found[0]} {rule.says}")
+    finally:
+        db.execute("COMMIT")
+    return problems
+
+
+def attempts_made(db: sqlite3.Connection, pk: int) -> int:
+    """How many requests of a job have a row."""
+    (n,) = db.execute("SELECT count(*) FROM attempts WHERE job = ?", (pk,)).fetchone()
+    return int(n)
+
+
+def results(db: sqlite3.Connection, pk: int) -> dict[int, str]:
+    """The id of the trajectory that each task of a job brought."""
+    return dict(db.execute("SELECT ord, id FROM trajectories WHERE job = ?", (pk,)).fetchall())

@@ -1,0 +1,33 @@
+"""The fault server and the kill loop. Test folders are no packages, so both are loaded by their path."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+
+
+def load(name: str, folder: str) -> ModuleType:
+    """The module `tests/<folder>/<name>.py`, loaded once."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, TESTS / folder / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+@pytest.fixture
+def faultserver() -> ModuleType:
+    """The module of the fault server."""
+    return load("faultserver", "llm")
+
+
+@pytest.fixture
+def killing() -> ModuleType:
+    """The module of the kill loop."""
+    return load("killing", "jobs")

@@ -1,0 +1,127 @@
+"""Kills the worker again and again at random moments and says which promise of the job's books was broken."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from simia_tui import demo
+from simia_tui.model import SynthesizeSpec
+from simia_tui.store import New, Workspace, books, decisions, jobs, trajectories
+
+PRICE = {"input": 1.0, "cached": 0.1, "output": 10.0}
+
+
+def stocked(root: Path, seeds: int = 3) -> Workspace:
+    """A workspace with approved seeds of the library desk."""
+    workspace = Workspace.create(root)
+    db = workspace.connect()
+    added = trajectories.add(db, [New(seed, seed) for seed in demo.seeds(seeds, 1)])
+    decisions.decide(db, added.pks, "approve", "tester")
+    db.close()
+    return workspace
+
+
+def queue(workspace: Workspace, base_url: str, n: int, **fields: Any) -> int:
+    """Queues a job of `n` tasks on a server; returns its number."""
+    known = {"demo": False, "base_url": base_url, "endpoint": "stub", "model": "stub-1", "price": PRICE}
+    spec = SynthesizeSpec(**{**known, "concurrency": 32, "max_tokens": 500, **fields})
+    db = workspace.connect()
+    seeds = [pk for (pk,) in db.execute("SELECT pk FROM trajectories WHERE kind = 'seed' ORDER BY pk")]
+    job = jobs.create(db, spec, [seeds[i % len(seeds)] for i in range(n)])
+    db.close()
+    return job
+
+
+class Nursery:
+    """Worker processes on demand; use as a context manager."""
+
+    def __init__(self, workspace: Workspace, defect: str = "none") -> None:
+        script = Path(__file__).with_name("nursery.py")
+        self._process = subprocess.Popen(
+            [sys.executable, str(script), str(workspace.root), defect],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> "Nursery":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+    def start(self) -> int:
+        """Starts a worker; returns its process id."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def ended(self) -> int:
+        """Waits for the worker's end; returns its wait status (0: left by itself, 9: killed)."""
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+
+@dataclass
+class Report:
+    """What a loop did and what it found wrong."""
+
+    kills: int = 0
+    requests: int = 0
+    attempts: int = 0
+    lost: int = 0
+    done: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def kill_loop(workspace: Workspace, server: Any, job: int, kills: int, seed: int, defect: str = "none") -> Report:
+    """Kills the worker `kills` times while it works on `job`, lets it finish, and audits the books after each life.
+
+    Moments are drawn from `seed`: after a random number of requests, and up to 30 ms later.
+    """
+    rng = random.Random(seed)
+    report = Report()
+    db = workspace.connect(timeout=30.0)
+    seen: dict[int, str] = {}
+    with Nursery(workspace, defect) as nursery:
+        while not report.problems:
+            last = report.kills == kills
+            worker = nursery.start()
+            if not last:
+                server.wait_for(len(server.journal) + rng.randint(1, 12), 20)
+                threading.Event().wait(rng.uniform(0, 0.03))
+                os.kill(worker, signal.SIGKILL)
+            status = nursery.ended()
+            report.kills += status == signal.SIGKILL
+            report.problems += _problems(db, job, server, seen)
+            if status != signal.SIGKILL and (last or jobs.job(db, job).status.ended):
+                break
+    (integrity,) = db.execute("PRAGMA integrity_check").fetchone()
+    report.problems += [] if integrity == "ok" else [integrity]
+    report.requests, report.attempts = len(server.journal), books.attempts_made(db, job)
+    report.lost = jobs.outcome_counts(db, job).get("lost", 0)
+    report.done = jobs.job(db, job).done
+    db.close()
+    return report
+
+
+def _problems(db: Any, job: int, server: Any, seen: dict[int, str]) -> list[str]:
+    problems = books.audit(db, job)
+    now = books.results(db, job)
+    gone = [ord_ for ord_, sha in seen.items() if now.get(ord_) != sha]
+    if gone:
+        problems.append(f"{len(gone)} results that were committed are gone or changed")
+    seen.update(now)
+    if len(server.journal) > books.attempts_made(db, job):
+        problems.append(f"{len(server.journal) - books.attempts_made(db, job)} requests have no attempt row")
+    return problems

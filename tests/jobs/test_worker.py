@@ -1,0 +1,324 @@
+"""One job against a server that misbehaves: what is asked, what is recorded, and what the user is told."""
+
+import os
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from simia_tui.jobs import breaker, runner, worker
+from simia_tui.model import NANO, Job, JobStatus
+from simia_tui.store import Workspace, books, jobs
+
+
+class Going:
+    """A process that nobody asks to stop."""
+
+    hurry = False
+    asked = False
+
+    def __call__(self) -> bool:
+        return self.asked
+
+
+class Bench:
+    """A workspace, a server and a worker in this process."""
+
+    def __init__(self, path: Path, server: Any, killing: Any) -> None:
+        self.server, self._killing = server, killing
+        self.workspace: Workspace = killing.stocked(path)
+        self.db = self.workspace.connect()
+        self.stop = Going()
+        self.desk = worker.Desk(self.workspace, self.db, self.stop)
+
+    def queue(self, n: int, **fields: Any) -> int:
+        job: int = self._killing.queue(self.workspace, self.server.base_url, n, **{"concurrency": 8, **fields})
+        return job
+
+    def work(self, job: int) -> Job:
+        """Lets the worker do the job until it ends or is held."""
+        self.desk.do(jobs.job(self.db, job))
+        assert books.audit(self.db, job) == []
+        assert self.open_attempts() == 0
+        return jobs.job(self.db, job)
+
+    def meanwhile(self, act: Callable[[sqlite3.Connection], object], requests: int) -> threading.Thread:
+        """Does something in a thread of its own when so many requests have come."""
+
+        def wait_and_act() -> None:
+            self.server.wait_for(requests)
+            db = self.workspace.connect()
+            act(db)
+            db.close()
+
+        thread = threading.Thread(target=wait_and_act)
+        thread.start()
+        return thread
+
+    def open_attempts(self) -> int:
+        return int(self.db.execute("SELECT count(*) FROM attempts WHERE ended IS NULL").fetchone()[0])
+
+    def outcomes(self, job: int) -> dict[str, int]:
+        return jobs.outcome_counts(self.db, job)
+
+    def tries(self, job: int) -> set[int]:
+        return {tries for (tries,) in self.db.execute("SELECT tries FROM tasks WHERE job = ?", (job,))}
+
+
+@pytest.fixture
+def bench(tmp_path: Path, killing: ModuleType, faultserver: ModuleType) -> Iterator[Bench]:
+    with faultserver.FaultServer(reply=faultserver.episode) as server:
+        made = Bench(tmp_path / "w", server, killing)
+        yield made
+        made.db.close()
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simia_tui.jobs.tasks.backoff", lambda task: 0.0)
+
+
+def test_waits_do_not_use_up_tries(bench: Bench) -> None:
+    bench.server.play(["http_429_ms", "http_429", "http_529"] * 3)
+    job = bench.work(bench.queue(20))
+    assert (job.status, job.done, job.failed) == (JobStatus.DONE, 20, 0)
+    assert bench.outcomes(job.id) == {"ok": 20, "rate limit": 6, "overload": 3}
+    assert bench.tries(job.id) == {1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("http_401", "refused the key"),
+        ("insufficient_quota", "quota"),
+        ("http_402", "credit"),
+        ("http_403", "refused the key"),
+        ("http_404", "model"),
+    ],
+)
+def test_a_dead_account_pauses_the_job_and_wastes_only_what_is_in_flight(bench: Bench, fault: str, says: str) -> None:
+    bench.server.play([], then=fault)
+    pk = bench.queue(100)
+    job = bench.work(pk)
+    assert job.status is JobStatus.PAUSED
+    assert job.reason is not None
+    assert says in job.reason
+    assert job.resume_at is None
+    assert len(bench.server.journal) <= 8
+    assert (job.done, job.failed, job.cost_nano, bench.tries(pk)) == (0, 0, 0, {0})
+    assert jobs.next_job(bench.db) is None, "it waits for a person"
+    bench.server.play([])
+    jobs.set_desired(bench.db, pk, "running")
+    assert bench.work(pk).done == 100
+
+
+def test_an_endpoint_that_is_down_holds_the_job_until_one_request_succeeds(bench: Bench) -> None:
+    bench.server.play([], then="http_500")
+    pk = bench.queue(60)
+    held = bench.work(pk)
+    assert held.status is JobStatus.PAUSED
+    assert held.reason is not None
+    assert "in a row brought nothing" in held.reason
+    assert "Internal error" in held.reason
+    assert held.resume_at is not None
+    assert breaker.LIMIT <= len(bench.server.journal) <= breaker.LIMIT + 8
+    assert (held.failed, bench.tries(pk)) == (0, {0}), "an outage uses up no tries"
+    before = len(bench.server.journal)
+    assert bench.work(pk).status is JobStatus.PAUSED
+    assert len(bench.server.journal) == before + 1, "a probe is one request"
+    bench.server.play([])
+    done = bench.work(pk)
+    assert (done.status, done.done, done.failed) == (JobStatus.DONE, 60, 0)
+    story = " ".join(text for _, text in jobs.log(bench.db, pk))
+    assert "The endpoint answers again" in story
+
+
+def test_a_task_that_always_fails_ends_and_can_be_retried_alone(bench: Bench) -> None:
+    bench.server.play(["http_400"] * 3)
+    pk = bench.queue(30)
+    job = bench.work(pk)
+    assert (job.status, job.done, job.failed) == (JobStatus.DONE, 27, 3)
+    assert len(bench.server.journal) == 30
+    assert jobs.retry_failed(bench.db, pk) == 3
+    job = bench.work(pk)
+    assert (job.status, job.done, job.failed, job.reason) == (JobStatus.DONE, 30, 0, None)
+    assert len(bench.server.journal) == 33
+
+
+def test_the_cap_on_tries_ends_a_task(bench: Bench) -> None:
+    bench.server.play([], then="http_500")
+    pk = bench.queue(2, max_tries=3)
+    job = bench.work(pk)
+    assert (job.status, job.failed, len(bench.server.journal)) == (JobStatus.FAILED, 2, 6)
+
+
+def test_useless_replies_are_paid_for_and_asked_for_anew(bench: Bench) -> None:
+    bench.server.play(["length", "refusal", "content_null", "content_filter", "key_in_text"])
+    pk = bench.queue(5)
+    job = bench.work(pk)
+    assert (job.done, job.failed) == (5, 0)
+    outcomes = bench.outcomes(pk)
+    assert outcomes.pop("ok") == 5
+    assert outcomes == {"truncated": 1, "refused": 1, "empty": 1, "content filter": 1, "unparsable": 1}
+    assert job.cost_nano == 10 * (176 * 1000 + 1024 * 100 + 300 * 10_000)
+    texts = [str(request.body["messages"]) for request in bench.server.journal]
+    assert len(set(texts)) == 10, "a cache must not give the same reply again"
+
+
+def test_a_timeout_is_booked_at_the_most_it_may_cost(bench: Bench) -> None:
+    bench.server.play(["hang", "hang_headers", "stall_body"])
+    job = bench.work(bench.queue(10, timeout_s=0.5))
+    assert job.done == 10
+    assert bench.outcomes(job.id) == {"ok": 10, "timeout": 3}
+    assert job.estimated_nano >= 3 * 500 * 10_000
+    assert job.cost_nano == job.estimated_nano + 10 * (176 * 1000 + 1024 * 100 + 300 * 10_000)
+
+
+def test_the_budget_is_never_passed(bench: Bench) -> None:
+    worst = max(bench.desk.synthesis(jobs.job(bench.db, pk := bench.queue(1))).reserve.values())
+    budget = (worst * 20) / NANO
+    bench.server.latency = (0.0, 0.01)
+    pk = bench.queue(500, budget_usd=budget)
+    job = bench.work(pk)
+    assert job.status is JobStatus.PAUSED
+    assert job.reason is not None
+    assert "budget" in job.reason
+    billed = sum(request.billed for request in bench.server.journal)
+    assert 20 < billed == job.done
+    assert job.cost_nano is not None
+    assert budget * NANO - worst < job.cost_nano <= budget * NANO
+
+
+def test_pause_finishes_what_is_in_flight_and_resume_goes_on(bench: Bench) -> None:
+    bench.server.latency = (0.02, 0.05)
+    pk = bench.queue(100)
+    thread = bench.meanwhile(lambda db: jobs.set_desired(db, pk, "paused"), 30)
+    job = bench.work(pk)
+    thread.join()
+    assert job.status is JobStatus.PAUSED
+    assert job.done == len(bench.server.journal) < 100
+    jobs.set_desired(bench.db, pk, "running")
+    assert bench.work(pk).done == 100 == len(bench.server.journal)
+
+
+def test_cancel_gives_up_what_hangs_and_books_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "CANCEL_GRACE_S", 0.05)
+    bench.server.play(["ok"] * 10, then="hang")
+    pk = bench.queue(100)
+    thread = bench.meanwhile(lambda db: jobs.set_desired(db, pk, "cancelled"), 18)
+    job = bench.work(pk)
+    thread.join()
+    assert (job.status, job.done, job.in_flight) == (JobStatus.CANCELLED, 10, 0)
+    assert bench.outcomes(pk) == {"ok": 10, "cancelled": 8}
+    assert job.estimated_nano > 8 * 500 * 10_000
+
+
+def test_a_long_retry_after_pauses_until_then(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "LONG_WAIT_S", 5.0)
+    bench.server.play(["http_429_seconds"])
+    pk = bench.queue(1)
+    job = bench.work(pk)
+    assert job.status is JobStatus.PAUSED
+    assert job.resume_at is not None
+    assert 5 < job.resume_at - time.time() <= 7
+    assert job.reason is not None
+    assert "goes on at" in job.reason
+
+
+def test_results_outlive_a_locked_database(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "BUSY_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(runner, "STALL_S", 0.0)
+    other = sqlite3.connect(bench.workspace.db_path, isolation_level=None, check_same_thread=False)
+    stalls = []
+    stall = runner.Runner._stall
+
+    async def counted(self: Any, error: Exception, n: int, since: float | None) -> float:
+        stalls.append(n)
+        if len(stalls) == 5:
+            other.execute("ROLLBACK")
+        return await stall(self, error, n, since)
+
+    monkeypatch.setattr(runner.Runner, "_stall", counted)
+    bench.server.latency = (0.0, 0.02)
+    pk = bench.queue(60)
+
+    def lock(_: sqlite3.Connection) -> None:
+        other.execute("PRAGMA busy_timeout = 10000")
+        other.execute("BEGIN IMMEDIATE")
+
+    thread = bench.meanwhile(lock, 20)
+    job = bench.work(pk)
+    thread.join()
+    other.close()
+    assert (job.status, job.done, len(bench.server.journal)) == (JobStatus.DONE, 60, 60)
+    assert len(stalls) >= 5
+    assert "could not be written" in " ".join(text for _, text in jobs.log(bench.db, pk))
+
+
+def test_results_outlive_a_full_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "STALL_S", 0.0)
+    (pages,) = bench.db.execute("PRAGMA page_count").fetchone()
+    enter, stall, stalls = worker.Journal.__enter__, runner.Runner._stall, []
+
+    def small(self: Any) -> Any:
+        made = enter(self)
+        self.now(lambda db: db.execute(f"PRAGMA max_page_count = {pages + 4}").fetchall())
+        return made
+
+    async def relieved(self: Any, error: Exception, n: int, since: float | None) -> float:
+        stalls.append(str(error))
+        if len(stalls) == 3:
+            await self._journal.do(lambda db: db.execute("PRAGMA max_page_count = 1000000").fetchall())
+        return await stall(self, error, n, since)
+
+    monkeypatch.setattr(worker.Journal, "__enter__", small)
+    monkeypatch.setattr(runner.Runner, "_stall", relieved)
+    job = bench.work(bench.queue(60))
+    assert (job.status, job.done, len(bench.server.journal)) == (JobStatus.DONE, 60, 60)
+    assert "disk is full" in stalls[0]
+
+
+def test_a_template_that_is_wrong_stops_the_job_before_anything_is_asked(bench: Bench) -> None:
+    folder = bench.workspace.prompts / "generic"
+    folder.mkdir(parents=True)
+    (folder / "pack.toml").write_text('title = "Mine"\n')
+    (folder / "synthesize.md").write_text("Write $nonsense.")
+    job = bench.work(bench.queue(5))
+    assert job.status is JobStatus.PAUSED
+    assert job.reason is not None
+    assert "nonsense" in job.reason
+    assert bench.server.journal == []
+
+
+def test_a_worker_told_to_go_hands_the_job_over(tmp_path: Path, killing: ModuleType, faultserver: ModuleType) -> None:
+    with faultserver.FaultServer(reply=faultserver.episode, latency=0.05) as server:
+        workspace = killing.stocked(tmp_path / "w")
+        job = killing.queue(workspace, server.base_url, 60, concurrency=8)
+        db = workspace.connect()
+        with killing.Nursery(workspace) as nursery:
+            pid = nursery.start()
+            server.wait_for(10)
+            os.kill(pid, signal.SIGTERM)
+            assert nursery.ended() == 0
+            stopped = jobs.job(db, job)
+            assert stopped.status is JobStatus.QUEUED
+            assert stopped.done == len(server.journal) < 60
+            nursery.start()
+            assert nursery.ended() == 0
+        assert jobs.job(db, job).done == 60 == len(server.journal)
+        db.close()
+
+
+def test_a_second_worker_leaves(bench: Bench) -> None:
+    with (
+        worker.only_worker(bench.workspace, bench.db) as first,
+        worker.only_worker(bench.workspace, bench.db) as second,
+    ):
+        assert (first, second) == (True, False)
+        assert bench.workspace.worker_lock.read_text() == str(os.getpid())
