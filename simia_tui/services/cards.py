@@ -60,7 +60,7 @@ class CardVerdict(StrEnum):
     LEAKS = "leaks the simulator"
     SUCCEED = "should have succeeded"
     FAIL = "should have failed"
-    FLAG = "flagged"
+    FLAG = "flag"
 
 
 KEYS: dict[str, CardVerdict] = dict(zip(("a", "1", "2", "3", "4", "5", "6", "f"), CardVerdict, strict=True))

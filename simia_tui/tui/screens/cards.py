@@ -17,9 +17,9 @@ from simia_tui.services import cards as service
 from simia_tui.tui.screens.base import RoomScreen
 from simia_tui.tui.screens.strip import Strip
 from simia_tui.tui.state.cards import CardsState
-from simia_tui.tui.text import visible
 from simia_tui.tui.widgets import card_lines
 from simia_tui.tui.widgets.card_sheet import CardSheet
+from simia_tui.tui.widgets.line_view import Part
 from simia_tui.tui.widgets.turn_lines import plural
 
 
@@ -54,6 +54,13 @@ class OutcomeStrip(Strip[Literal["exclude", "mask"]]):
         if turns:
             choices["m"] = (f"mask {plural(turns, 'turn')} in training", "mask")
         super().__init__("Bad cards:", choices)
+
+
+_INKS = {"error": "bold $text-error", "strong": "bold $foreground", "primary": "bold $text-primary"}
+
+
+def _content(parts: Sequence[Part]) -> Content:
+    return Content.assemble(*(Content.styled(text, _INKS.get(ink, "")) for text, ink in parts))
 
 
 def _verdict(key: str, word: str) -> Binding:
@@ -131,25 +138,22 @@ class CardsScreen(RoomScreen):
 
     def _show_head(self) -> None:
         worst = sorted(self.state.calibrations or (), key=lambda calibration: not calibration.alarm)
-        parts = card_lines.rate_parts(worst[0], max(20, self.size.width - 2)) if worst else []
-        inks = {"error": "bold $text-error", "strong": "bold $foreground"}
-        self.query_one("#card-head", Static).update(
-            Content.assemble(
-                *(Content.styled(text, inks[ink]) if ink in inks else Content(text) for text, ink in parts)
-            )
-        )
+        head = self.query_one("#card-head", Static)
+        head.display = self.state.phase != "ready"
+        if worst:
+            head.update(_content(card_lines.rate_parts(worst[0], max(20, self.size.width - 2))))
         progress = f"card {self.state.done + 1} of {self.state.total}" if self.state.phase == "card" else ""
         self.say(self.state.dwell.warning or progress)
 
     def _show_verdicts(self) -> None:
         strip = self.query_one("#verdicts", Static)
         strip.display = self.state.phase == "card"
-        said: list[Content] = []
-        for key, verdict in self.state.choices():
-            # No break inside a choice, so that a key never stands apart from its word.
-            word = str(verdict).replace(" ", "\N{NO-BREAK SPACE}")
-            said += [Content.styled(key, "bold $text-primary"), Content(f"\N{NO-BREAK SPACE}{word}   ")]
-        strip.update(Content.assemble(*said))
+        lines = card_lines.choice_lines(self.state.choices(), max(20, self.size.width - 2))
+        strip.update(Content("\n").join(_content(line.parts) for line in lines))
+
+    def on_resize(self) -> None:
+        self._show_head()
+        self._show_verdicts()
 
     # -- threads ------------------------------------------------------------------------------------------------
 
@@ -293,10 +297,8 @@ class CardsScreen(RoomScreen):
         if action is None:
             return
         try:
-            n = self.state.act(action)
+            self.state.act(action)
         except SimiaError as error:
             self.app.notify(str(error), severity="error", markup=False)
             return
         self.news()
-        done = f"{plural(n, 'episode')} excluded" if action == "exclude" else f"{plural(n, 'turn')} masked"
-        self.say(visible(f"{done}; u takes that back"))

@@ -86,7 +86,7 @@ class CardsState:
             return "There is no card to judge here."
         verdict = service.KEYS[key]
         if not service.fits(verdict, self.refused):
-            return f"{key} ({verdict}) is for {'successes' if self.refused else 'refusals'}; this is none."
+            return f"{key} is for {'successes' if self.refused else 'refusals'}"
         seconds = self.dwell.decide()
         cards.judge(self.db, self.deck.pk, self.view.card.n, self.reviewer, verdict, seconds)
         self._next()

@@ -43,16 +43,28 @@ def chance(p: float) -> str:
 def rate_parts(calibration: Calibration, width: int) -> list[Part]:
     """One domain in one line: both error rates and, where they have drifted apart, the alarm."""
     rate = calibration.rate
-    alarm: list[Part] = []
-    if rate.alarm:
-        alarm = [("  ▲ rate drifted, " + chance(rate.p), "error")]
-    elif calibration.mix.alarm and calibration.mix.p is not None:
-        alarm = [("  ▲ other errors than real, " + chance(calibration.mix.p), "error")]
+    alarm: list[Part] = [("  ▲ drift", "error")] if calibration.alarm else []
     real = share_text(rate.real) if rate.real.n else "none imported"
-    figures = f"  refused: simulated {share_text(rate.simulated)}, real {real}"
+    ours = share_text(rate.simulated)
+    name = visible(calibration.domain)
     room = width - sum(cell_len(text) for text, _ in alarm)
-    name = clip(visible(calibration.domain), max(4, room - cell_len(figures)))
+    figures = f"  refused: simulated {ours}, real {real}"
+    if cell_len(name) + cell_len(figures) > room:
+        figures = f"  sim {ours} real {real}"
+    name = clip(name, max(4, room - cell_len(figures)))
     return [(name, "strong"), (clip(figures, room - cell_len(name)), ""), *alarm]
+
+
+def _alarm_lines(calibration: Calibration) -> list[Line]:
+    """What has drifted, and how sure that is."""
+    lines = []
+    if calibration.rate.alarm:
+        said = f"  ▲ refused at another rate than real calls ({chance(calibration.rate.p)}, two proportions)"
+        lines.append(Line(((said, "error"),)))
+    if calibration.mix.alarm and calibration.mix.p is not None:
+        said = f"  ▲ other errors than real tools give ({chance(calibration.mix.p)}, chi-square)"
+        lines.append(Line(((said, "error"),)))
+    return lines
 
 
 def compare_lines(calibrations: Sequence[Calibration] | None, size: int, width: int) -> list[Line]:
@@ -64,7 +76,8 @@ def compare_lines(calibrations: Sequence[Calibration] | None, size: int, width: 
         return [GAP, *_wrapped(text, width, "muted")]
     lines = [GAP]
     for calibration in calibrations:
-        lines += [Line(tuple(rate_parts(calibration, width))), *_template_lines(calibration, width), GAP]
+        lines += [Line(tuple(rate_parts(calibration, width))), *_alarm_lines(calibration)]
+        lines += [*_template_lines(calibration, width), GAP]
     lines += [
         Line(
             (
@@ -88,11 +101,11 @@ def _template_lines(calibration: Calibration, width: int) -> list[Line]:
     names = sorted({*ours, *theirs}, key=lambda name: -(ours[name] / max(n, 1) + theirs[name] / max(m, 1)))
     if not names:
         return []
-    lines = [Line(((fit("  simulated", 20) + fit("real", 18) + "template of the error", "header"),))]
+    lines = [Line(((fit("  simulated", 23) + fit("real", 21) + "template of the error", "header"),))]
     for name in names[:TEMPLATES]:
         left, right = (share_text(wilson(side[name], total)) for side, total in ((ours, n), (theirs, m)))
-        text = clip(visible(name), max(8, width - 38))
-        lines.append(Line(((fit("  " + left, 20), ""), (fit(right, 18), "muted"), (text, ""))))
+        text = clip(visible(name), max(8, width - 44))
+        lines.append(Line(((fit("  " + left, 23), ""), (fit(right, 21), "muted"), (text, ""))))
     if len(names) > TEMPLATES:
         lines.append(Line(((f"  and {plural(len(names) - TEMPLATES, 'other template')}", "muted"),)))
     return lines
@@ -203,14 +216,27 @@ def _result_lines(result: KindResult, width: int) -> list[Line]:
 
 def _outcome_lines(summary: Summary, width: int) -> list[Line]:
     if summary.outcome is not None:
-        what = {"exclude": "episodes were excluded", "mask": "turns were masked"}[summary.outcome.action]
-        return _wrapped(
-            f"✓ {summary.outcome.size:,} {what}; u takes that back, n draws another deck.", width, "success"
-        )
+        noun, act = {"exclude": ("episode", "excluded"), "mask": ("turn", "masked")}[summary.outcome.action]
+        done = f"✓ {plural(summary.outcome.size, noun)} {act}; u takes that back, n draws another deck."
+        return _wrapped(done, width, "success")
     if not summary.touched:
         return _wrapped("No episode is touched by a bad card. n draws another deck.", width, "")
     touched = plural(len(summary.touched), "episode")
     return [Line((("enter", "primary"), (f" decides on {touched} with a bad card", ""), ("   n another deck", "key")))]
+
+
+def choice_lines(choices: Sequence[tuple[str, str]], width: int) -> list[Line]:
+    """The keys of a card with their words, in as few lines as hold them; a key never stands apart from its word."""
+    rows: list[list[Part]] = [[]]
+    used = 0
+    for key, word in choices:
+        size = cell_len(key) + cell_len(word) + 4
+        if rows[-1] and used + size - 3 > width:
+            rows.append([])
+            used = 0
+        rows[-1] += [(key, "primary"), (f" {word}   ", "")]
+        used += size
+    return [Line(tuple(row)) for row in rows]
 
 
 def _wrapped(text: str, width: int, ink: str) -> list[Line]:

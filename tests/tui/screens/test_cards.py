@@ -59,7 +59,8 @@ def filled(workspace: Workspace) -> Workspace:
 async def test_the_golden_path_enter_then_one_key_a_card(filled: Workspace) -> None:
     async with opened(filled) as pilot:
         start = screen(pilot)
-        assert "simulated 60.0 %" in start and "real 33.3 %" in start and "rate drifted" in start
+        assert "sim 60.0 %" in start and "real 33.3 %" in start and "▲ drift" in start
+        assert "refused at another rate" in start
         assert "Error: loan # has a hold" in start and "draws 60 cards" in start
         shown = await press(pilot, "minus", "minus", "enter")
         assert "user" in shown and "loan_id" in shown and "≈ real" in shown and "card 1 of 20" in shown
@@ -92,7 +93,7 @@ async def test_bad_cards_end_in_one_undoable_exclusion(filled: Workspace) -> Non
         assert "exclude 1 episode" in shown and "mask 1 turn" in shown
         shown = await press(pilot, "x")
         db = filled.connect(readonly=True)
-        assert "1 episodes were excluded" in shown or "1 episode" in shown
+        assert "1 episode excluded" in shown
         assert trajectories.counts(db)[("episode", "rejected")] == 1
         assert "nothing is left to decide" in (await press(pilot, "enter")).casefold()
         assert "undo: excluding 1" in await press(pilot, "u")
@@ -119,7 +120,7 @@ async def test_a_key_that_does_not_fit_is_told_and_only_fitting_ones_are_shown(f
             await press(pilot, "space")
         shown = await press(pilot, "6")
         assert "for successes" in shown and state.done == 0
-        assert "should\xa0have\xa0succeeded" in shown and "should\xa0have\xa0failed" not in shown
+        assert "should have succeeded" in shown and "should have failed" not in shown
 
 
 async def test_what_the_rules_say_stays_hidden_until_asked_for(filled: Workspace) -> None:
@@ -155,7 +156,7 @@ async def test_a_new_deck_can_be_drawn_after_the_last(filled: Workspace) -> None
 HOSTILE = "[red]boom[/red] \x1b[2J \u202e $name {x} " + "word " * 4000
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 48), (40, 12)])
+@pytest.mark.parametrize("size", [(80, 24), (160, 48), (60, 15)])
 async def test_hostile_text_is_shown_and_never_obeyed(workspace: Workspace, size: tuple[int, int]) -> None:
     db = workspace.connect()
     from deck_samples import loan
