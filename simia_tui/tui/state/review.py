@@ -53,8 +53,11 @@ class ReviewState:
         return Query.parse(self.kind, line)
 
     def take(self, query: Query, ids: "array[int]") -> None:
-        """Show `ids` as the answer to `query`. The place stays on its trajectory, or near it where that is gone."""
-        place = self.place or 0
+        """Show `ids` as the answer to `query`. The place stays on its trajectory.
+
+        Where that is gone it stays near, for the same query, and goes to the start for another.
+        """
+        place = (self.place or 0) if query == self.query else 0
         self.query, self.ids = query, ids
         if self.pk is None or self.pk not in ids:
             self.pk = ids[min(place, len(ids) - 1)] if ids else None
