@@ -11,20 +11,36 @@ from typing import Any
 from pydantic import ValidationError
 
 from simia_tui.errors import UsageError
+from simia_tui.formats.agentinstruct import AgentInstruct
+from simia_tui.formats.apigen_mt import ApigenMT
 from simia_tui.formats.atif import ATIF, Atif
 from simia_tui.formats.axolotl import AXOLOTL, Axolotl
 from simia_tui.formats.base import RAW_CHARS, Format, Row, RowError, Writer
 from simia_tui.formats.decided import KTO, PREFERENCE, STEPWISE, Decided
+from simia_tui.formats.executed import Executed
+from simia_tui.formats.few_shot import FewShot
 from simia_tui.formats.hermes import HERMES_CHAT, Hermes
+from simia_tui.formats.inspect_log import InspectLog
+from simia_tui.formats.intercode import InterCode
+from simia_tui.formats.langfuse import Langfuse
+from simia_tui.formats.mini_swe_agent import MiniSWEAgent
+from simia_tui.formats.officebench import OfficeBench
 from simia_tui.formats.openai_chat import OPENAI, OpenAIChat, write_openai
+from simia_tui.formats.openinference import OpenInference
+from simia_tui.formats.otel import OpenTelemetry
 from simia_tui.formats.parquet import PARQUET, Parquet, container, rows
+from simia_tui.formats.parts import Parts
 from simia_tui.formats.preflight import Issue, Preflight, left_out, preflight, preflights, targets
+from simia_tui.formats.react import ALFWorld, ReAct, ReActText
 from simia_tui.formats.sharegpt import SHAREGPT, ShareGPT, write_sharegpt
 from simia_tui.formats.sharegpt_hermes import HERMES, ShareGPTHermes, write_sharegpt_hermes
+from simia_tui.formats.simia_rl import SimiaRL
 from simia_tui.formats.simia_sft import SIMIA_SFT, SimiaSFT
 from simia_tui.formats.sinks import JsonSink, Sink, file_of, open_sink
 from simia_tui.formats.source import Source, samples
 from simia_tui.formats.stream import Item, check, head_of, items
+from simia_tui.formats.swe_agent import SWEAgent
+from simia_tui.formats.tau2 import Tau2
 from simia_tui.formats.tau_bench import TauBench
 from simia_tui.formats.trl import TRL, write_trl
 from simia_tui.formats.trl_grpo import TRL_GRPO
@@ -68,10 +84,28 @@ _FORMATS: dict[str, Format] = {
     reader.name: reader
     for reader in (
         TauBench(),
+        FewShot(),
+        Tau2(),
+        Executed(),
+        SimiaRL(),
+        OfficeBench(),
+        AgentInstruct(),
+        Parts(),
+        ReAct(),
+        ALFWorld(),
+        ReActText(),
+        InterCode(),
+        SWEAgent(),
+        MiniSWEAgent(),
+        InspectLog(),
+        OpenInference(),
+        OpenTelemetry(),
+        Langfuse(),
         Hermes(),
         ShareGPTHermes(),
         SimiaSFT(),
         ShareGPT(),
+        ApigenMT(),
         Atif(),
         VerlRL(),
         VerlSFT(),

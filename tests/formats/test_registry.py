@@ -40,7 +40,7 @@ def test_formats_are_known_by_content_whatever_the_name_says(tmp_path, name, sha
 
 
 def test_names_are_those_that_detection_answers():
-    assert set(formats.names()) == {*SAMPLES, "parquet"}
+    assert {*SAMPLES, "parquet"} <= set(formats.names())
 
 
 def test_bad_rows_at_the_start_do_not_hide_the_format(tmp_path):
