@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from simia_tui.demo import play, tools
+from simia_tui.demo import play, roles, tools
 from simia_tui.demo.defects import Spoiled, is_defective, line, spoil
 from simia_tui.demo.prompt import Ask
 from simia_tui.demo.truth import Truth
@@ -15,7 +15,7 @@ from simia_tui.model import Turn
 END = '{"end": true}'
 HELLO = (
     "I am the offline demo model of Simia TUI. I write whole tool-agent trajectories when a prompt holds the blocks "
-    "<policy>, <tools>, <exemplar> and <request>; nothing else."
+    "<policy>, <tools>, <exemplar> and <request>, and I play tools, user and judge of my library; nothing else."
 )
 CHARS_PER_TOKEN = 4
 
@@ -39,7 +39,7 @@ def answer(ask: Ask, random_seed: int, defect_rate: float, max_tokens: int | Non
     `response_id` differs where any of the four differs. Of a reply that was cut only those defects are recorded whose
     line is whole.
     """
-    spoiled = _compose(ask, random_seed, defect_rate) if ask.known else Spoiled([HELLO], ())
+    spoiled = _compose(ask, random_seed, defect_rate) if ask.known else _play(ask, random_seed, defect_rate)
     text = "\n".join([*spoiled.lines, END] if ask.known else spoiled.lines)
     limit = None if max_tokens is None else max_tokens * CHARS_PER_TOKEN
     cut = limit is not None and len(text) > limit
@@ -51,6 +51,12 @@ def answer(ask: Ask, random_seed: int, defect_rate: float, max_tokens: int | Non
     key = f"{random_seed}:{defect_rate!r}:{max_tokens if cut else ''}:{ask.sha}"
     response_id = "chatcmpl-demo-" + hashlib.sha256(key.encode()).hexdigest()[:24]
     return Reply(text, cut, Truth(response_id=response_id, prompt_sha=ask.sha, defects=defects))
+
+
+def _play(ask: Ask, random_seed: int, defect_rate: float) -> Spoiled:
+    """The reply to a prompt that asks for a part in a simulation of the library, or for nothing that is known here."""
+    played = roles.play(ask.text, ask.sha, random_seed, defect_rate)
+    return Spoiled([HELLO], ()) if played is None else Spoiled([played.text], played.defects)
 
 
 def _compose(ask: Ask, random_seed: int, defect_rate: float) -> Spoiled:

@@ -55,7 +55,7 @@ def apply(document: Document, patch: Sequence[Op]) -> Document:
     if len(patch) > MOST_OPS:
         raise PatchError(f"The patch has {len(patch)} operations; at most {MOST_OPS} are allowed.")
     try:
-        changed = jsonpatch.apply_patch(document, list(patch))
+        changed = jsonpatch.apply_patch(document, [*_kinds(document, patch), *patch])
         size = len(canonical_json(changed))
     except (jsonpatch.JsonPatchException, JsonPointerException) as error:
         raise PatchError(f"The patch cannot be applied: {_sentence(error)}.") from None
@@ -66,6 +66,14 @@ def apply(document: Document, patch: Sequence[Op]) -> Document:
     if size > MOST_CHARS:
         raise PatchError(f"The patch makes the ledger larger than {MOST_CHARS} characters.")
     return changed
+
+
+def _kinds(document: Document, patch: Sequence[Op]) -> list[Op]:
+    """Operations that make the kinds that `patch` adds records to and the ledger does not have yet."""
+    paths = [target(op) for op in patch if op.get("op") == "add"]
+    added = {path[0] for path in paths if len(path) == 1}
+    kinds = {path[0] for path in paths if len(path) == 2} - added - document.keys()
+    return [{"op": "add", "path": pointer(kind), "value": {}} for kind in sorted(kinds)]
 
 
 def _sentence(error: Exception) -> str:
