@@ -27,14 +27,21 @@ HOLD_CAP_S = 60.0
 GROW = 0.02
 """What a full round of successes adds to the requests in flight, as a share of them (one at least)."""
 
+REGAIN = 0.002
+"""The part of a told limit that one success wins back after a wave."""
+
 _ANY = 1 << 30
 
 
 class Bucket:
-    """A token bucket whose rate and level are learnt from the limits that answers tell."""
+    """A token bucket whose rate and level are learnt from the limits that answers tell.
+
+    `share` is the part of the limit that is used: less than all of it while others draw on the same key.
+    """
 
     def __init__(self, now: float, rate: float | None = None, burst_s: float = BURST_S) -> None:
         self.rate = rate
+        self.share = 1.0
         self._burst_s = burst_s
         self._level = self._capacity
         self._at = now
@@ -45,6 +52,7 @@ class Bucket:
         first = self.rate is None
         self.rate = told.limit / 60.0
         self._refill(now)
+        self.rate *= self.share
         if first:
             self._level = self._capacity
         if told.remaining is not None:
@@ -96,7 +104,7 @@ class Pacer:
         self._requests, self._tokens = Bucket(now), Bucket(now)
         self._recent: deque[bool] = deque(maxlen=RECENT)
         self._hold_until = 0.0
-        self._episode = 0.0
+        self._episode = float("-inf")
         self._size = 0.0
 
     def expect(self, most: int, tokens: float) -> None:
@@ -138,10 +146,11 @@ class Pacer:
         Answers to requests from before the last wave say nothing new, so they neither start another one nor make the
         pause longer.
         """
-        if started < self._episode:
+        if started <= self._episode:
             return False
         self._recent.append(slow_down)
         if not slow_down:
+            self._requests.share = min(1.0, self._requests.share + REGAIN)
             if in_flight + 1 >= int(self.window):
                 self.window = min(float(self.most), self.window + max(1.0, GROW * self.window) / self.window)
             return False
@@ -152,6 +161,7 @@ class Pacer:
         self._episode = now
         self._recent.clear()
         self.window = max(1.0, self.window * CUT)
+        self._requests.share *= CUT
         self.waves += 1
         return True
 

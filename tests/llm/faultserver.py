@@ -314,8 +314,8 @@ class FaultServer:
             good, told = self.limiter.admit(size + body.get("max_tokens", 0))
             if not good:
                 return _error(429, "Rate limit reached", "rate_limit_exceeded", "requests", *told)
-        if fault == "ok" and self.reply is not None:
-            whole = json.dumps(self.reply(len(self.journal))).encode()
+        if fault == "ok" and (told or self.reply is not None):
+            whole = json.dumps(self.reply(len(self.journal)) if self.reply else completion()).encode()
             return Answer(200, whole, (("content-type", "application/json"), *told), billed=True)
         return FAULTS[fault]()
 
