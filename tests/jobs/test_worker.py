@@ -322,3 +322,24 @@ def test_a_second_worker_leaves(bench: Bench) -> None:
     ):
         assert (first, second) == (True, False)
         assert bench.workspace.worker_lock.read_text() == str(os.getpid())
+
+
+def test_a_storm_an_outage_and_a_slow_endpoint_in_one_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaker, "FIRST_S", 0.05)
+    monkeypatch.setattr(breaker, "CAP_S", 0.1)
+    storm, outage = ["http_429_ms"] * 40, ["close_before", "http_502", "http_500"] * 10
+    slow = ["hang"] * 3
+    bench.server.play(["ok"] * 20 + storm + ["ok"] * 20 + outage + ["ok"] * 20 + slow)
+    pk = bench.queue(150, timeout_s=0.5)
+    lives = 0
+    while not (job := jobs.job(bench.db, pk)).status.ended:
+        if jobs.next_job(bench.db) is not None:
+            bench.work(pk)
+            lives += 1
+    assert (job.status, job.done, job.failed) == (JobStatus.DONE, 150, 0)
+    assert lives > 2
+    assert bench.outcomes(pk)["ok"] == 150
+    story = [text for _, text in jobs.log(bench.db, pk, 1000)]
+    assert len(story) < 60, "a page"
+    for part in ("asked to slow down", "in a row brought nothing", "answers again", "150 of 150 done"):
+        assert any(part in line for line in story), part
