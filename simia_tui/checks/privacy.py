@@ -32,7 +32,8 @@ def secret(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for index, text in _texts(trajectory):
         if _SECRET_MARK.search(text):
             for match in _SECRETS.finditer(text):
-                yield Note(f"The text holds what looks like a {(match.lastgroup or '').replace('_', ' ')}.", index)
+                kind = (match.lastgroup or "").replace("_", " ")
+                yield Note(f"The text holds what looks like {'an' if kind[0] in 'aeiou' else 'a'} {kind}.", index)
                 break
 
 

@@ -69,6 +69,7 @@ class Row(NamedTuple):
     severity: Severity
     says: str
     repaired: Any = None
+    hints: dict[str, Any] = {}
 
 
 INFO, WARNING, ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
@@ -149,6 +150,16 @@ ROWS = [
         "integers",
         {"seat": "window", "guests": [{"age": 3}]},
     ),
+    Row(
+        "call.argument-normalised",
+        with_call(GOOD),
+        with_call(call(seat="window", guests=[{"age": 1, "card": "cc_7"}]), tools=(BOOK,)),
+        1,
+        WARNING,
+        '"cc_7" became "credit_card_7"',
+        {"seat": "window", "guests": [{"age": 1, "card": "credit_card_7"}]},
+        {"arguments": {"guests.card": {"aliases": {"cc_": "credit_card_"}}}},
+    ),
     Row("call.arguments-unparsable", with_call(GOOD), with_call(call(raw='{"seat": "ai')), 1, ERROR, "cannot be read"),
     Row("call.no-schema", visit(tools=()), with_call(GOOD, tools=()), 1, INFO, "declares no tools"),
     Row("call.unknown-tool", with_call(GOOD), with_call(call("book_seats")), 1, ERROR, '"book_seat" is'),
@@ -156,6 +167,15 @@ ROWS = [
     Row("call.missing-argument", with_call(GOOD), with_call(call(count=1)), 1, ERROR, 'argument "seat" is missing'),
     Row("call.unknown-argument", with_call(GOOD), with_call(call(seat="aisle", x=1)), 1, ERROR, 'no argument "x"'),
     Row("call.bad-value", with_call(GOOD), with_call(call(seat="roof")), 1, ERROR, 'one of "window", "aisle"'),
+    Row(
+        "call.argument-form",
+        with_call(GOOD),
+        with_call(call(seat="aisle")),
+        1,
+        ERROR,
+        '"seat" ("aisle") is not one of "window"',
+        hints={"arguments": {"book_seat:seat": {"options": ["window"]}, "seat": {"options": ["none"]}}},
+    ),
     Row("turn.none", visit(), Trajectory(turns=(user(),)), None, ERROR, "no assistant"),
     Row(
         "turn.starts-without-user", visit(), Trajectory(turns=(says(), user())), 0, WARNING, "begins with the assistant"
@@ -197,6 +217,112 @@ ROWS = [
         WARNING,
         "unavailable",
     ),
+    Row(
+        "state.write-lost",
+        reads(("get_seat", SEAT, FREE, False), ("set_seat", {**SEAT, "state": "TAKEN"}, TAKEN, False)),
+        reads(("get_seat", SEAT, FREE, False), ("set_seat", {**SEAT, "state": "taken"}, FREE, False)),
+        4,
+        WARNING,
+        '"set_seat" set "state" of seat_id s1 to "taken" and its own answer shows "free"',
+    ),
+    Row(
+        "state.status-back",
+        reads(("take_seat", SEAT, FREE, False), ("take_seat", {}, TAKEN, False)),
+        reads(("take_seat", SEAT, TAKEN, False), ("free_seat", {}, FREE, False)),
+        4,
+        WARNING,
+        'goes back from "taken" in turn 2 to "free"',
+        hints={"status": [{"of": "seat_id", "field": "state", "order": [["free"], ["held", "taken"]]}]},
+    ),
+    Row(
+        "state.total",
+        reads(("get_bill", {}, '{"bill_id": "b", "sum": 0.3, "items": [{"price": 0.1}, {"price": 0.2}]}', False)),
+        reads(("get_bill", {}, '{"bill_id": "b", "sum": 3, "items": [{"price": 1}, {"price": 2.5}]}', False)),
+        2,
+        WARNING,
+        '"sum" of bill_id b is 3, but its items come to 3.5',
+        hints={"totals": [{"of": "bill_id", "total": "sum", "parts": "items.price"}]},
+    ),
+    Row(
+        "observation.wrong-sum",
+        reads(("calculate", {"expression": "(404 + 202) * 3 - 1/3"}, "1817.67", False)),
+        reads(("calculate", {"expression": "(404 + 202) * 3"}, "1812", False)),
+        2,
+        WARNING,
+        "(404 + 202) * 3 is 1818.0, not 1812",
+    ),
+    Row(
+        "call.unfounded-id",
+        visit(user("My seat is W-77 x."), says(None, call("get_seat", seat_id="#w77X")), seen("{}")),
+        visit(says("Yours is W-77."), says(None, call("get_seat", seat_id="W-77")), seen("{}")),
+        2,
+        WARNING,
+        'no one gave the id "W-77" of "seat_id"',
+    ),
+    Row(
+        "call.not-announced",
+        visit(says("I will call the function `get_seat` now.", call("get_seat")), seen("{}")),
+        visit(says(None, call("ping"), reasoning="Need it. I will use the get_seat tool."), seen("{}")),
+        1,
+        WARNING,
+        'announces "get_seat" but calls "ping"',
+    ),
+    Row(
+        "limit.rounds",
+        visit(says(), user()),
+        visit(says(), user(), says(), user()),
+        5,
+        WARNING,
+        "takes 3 turns, and the environment allows 2",
+        hints={"limits": {"rounds": 2}},
+    ),
+    Row(
+        "limit.single-line",
+        visit(says("one\ntwo"), user(), says("one line\n", GOOD), seen()),
+        visit(says(None, GOOD, reasoning="one\ntwo"), seen()),
+        1,
+        ERROR,
+        "The reasoning beside the action",
+        hints={"limits": {"single_line": True}},
+    ),
+    Row(
+        "limit.repeats",
+        reads(("ping", {}, "", False), ("ping", {}, "", False), ("ping", {"a": 1}, "", False)),
+        reads(("ping", {}, "", False), ("ping", {}, "", False), ("ping", {}, "", False)),
+        6,
+        WARNING,
+        "3 times in a row",
+        hints={"limits": {"repeats": 3}},
+    ),
+    Row(
+        "data.secret",
+        visit(says("Your key begins with sk- as always."), user()),
+        visit(says("Use sk-proj-abcdefghijklmnopqrstuvwx."), user()),
+        1,
+        ERROR,
+        "looks like an api key",
+    ),
+    Row(
+        "data.personal",
+        visit(says("Write to ada@example.com, order 4111 1111 1111 1112."), user()),
+        visit(says("Card 4539 1488 0343 6467, thanks."), user()),
+        1,
+        WARNING,
+        "payment card number",
+    ),
+    Row(
+        "data.evaluation-task",
+        visit(user("You want the window seat in row three")),
+        visit(user("You want the window seat in row three of the early train, and you are Ada.")),
+        None,
+        ERROR,
+        "of the evaluation task trains/3",
+        hints={
+            "evaluation": [
+                {"name": "trains/3", "text": "You want the window seat in row three of the early train now."}
+            ]
+        },
+    ),
 ]
 
 
@@ -205,19 +331,20 @@ def of(rule: str, findings: list[Finding]) -> list[Finding]:
 
 
 def test_the_table_has_a_row_for_every_rule() -> None:
-    assert [row.rule for row in ROWS] == list(checks.RULES)
+    assert sorted(row.rule for row in ROWS) == sorted(checks.RULES)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.rule)
 def test_clean_input_gives_no_finding(row: Row) -> None:
-    result, findings = checks.run(row.clean)
+    result, findings = checks.run(row.clean, hints=checks.Hints.of(row.hints))
     assert of(row.rule, findings) == []
     assert result == row.clean
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.rule)
 def test_broken_input_is_found(row: Row) -> None:
-    result, findings = checks.run(row.broken)
+    hints = checks.Hints.of(row.hints)
+    result, findings = checks.run(row.broken, hints=hints)
     (finding,) = of(row.rule, findings)
     assert (finding.turn, finding.severity) == (row.turn, row.severity)
     assert row.says in finding.message
@@ -231,7 +358,9 @@ def test_broken_input_is_found(row: Row) -> None:
         repaired = result.turns[1].tool_calls[0]
         assert repr(repaired.arguments) == repr(row.repaired)
         assert repaired.raw is not None
-        assert checks.run(result) == (result, [])
+        again, left = checks.run(result, hints=hints)
+        assert again == result
+        assert not any(finding.repaired for finding in left)
 
 
 def test_every_rule_gives_its_reason_in_one_sentence() -> None:
