@@ -30,7 +30,7 @@ from simia_tui.formats.openinference import OpenInference
 from simia_tui.formats.otel import OpenTelemetry
 from simia_tui.formats.parquet import PARQUET, Parquet, container, rows
 from simia_tui.formats.parts import Parts
-from simia_tui.formats.preflight import Issue, Preflight, left_out, preflight, preflights, targets
+from simia_tui.formats.preflight import KEEPS_MASKS, MASKED, Issue, Preflight, left_out, preflight, preflights, targets
 from simia_tui.formats.react import ALFWorld, ReAct, ReActText
 from simia_tui.formats.sharegpt import SHAREGPT, ShareGPT, write_sharegpt
 from simia_tui.formats.sharegpt_hermes import HERMES, ShareGPTHermes, write_sharegpt_hermes
@@ -48,6 +48,8 @@ from simia_tui.formats.verl import VERL_RL, VERL_SFT, VerlRL, VerlSFT
 
 __all__ = [
     "DECIDED",
+    "KEEPS_MASKS",
+    "MASKED",
     "WRITERS",
     "Decided",
     "Format",
@@ -61,6 +63,7 @@ __all__ = [
     "detect",
     "file_of",
     "left_out",
+    "losses",
     "names",
     "open_sink",
     "preflight",
@@ -68,6 +71,7 @@ __all__ = [
     "read",
     "readers",
     "targets",
+    "title",
     "write_openai",
     "write_sharegpt",
     "write_sharegpt_hermes",
@@ -136,6 +140,16 @@ WRITERS: dict[str, Writer] = {
 
 DECIDED: dict[str, Decided] = {decided.name: decided for decided in (PREFERENCE, KTO, STEPWISE)}
 """What can be written where reviewers have decided, by name."""
+
+
+def title(name: str) -> str:
+    """What a format that can be written is for."""
+    return (WRITERS.get(name) or DECIDED[name]).title
+
+
+def losses(name: str) -> tuple[str, ...]:
+    """What a format that can be written does not hold of a trajectory."""
+    return (WRITERS.get(name) or DECIDED[name]).loses
 
 
 def names() -> list[str]:

@@ -63,7 +63,12 @@ _NO_TOOLS = _Kind(
     "note",
     "choose a domain that declares the tools, or infer them from the calls",
 )
-_MASKED = _Kind("masked assistant turns; this trainer trains on every assistant turn", "loss", "reject or edit these")
+_MASKED = _Kind(
+    "masked assistant turns; this trainer trains on every assistant turn",
+    "loss",
+    "train from trl.jsonl with simia, or export to axolotl",
+)
+_MASKED_TRL = _Kind("masked assistant turns; simia's trainer leaves them out, TRL by itself trains on them", "note")
 _INNER_SYSTEM = _Kind("a system message after the first; many chat templates refuse it", "note")
 _SYSTEM_TO_USER = _Kind("a system message after the first becomes the user's text", "loss")
 _LED = _Kind("the assistant speaks first; an empty human turn goes before", "note")
@@ -124,6 +129,15 @@ def _user_calls(trajectory: Trajectory) -> Iterator[_Kind]:
         yield _USER_CALLS
 
 
+def _masked(trajectory: Trajectory) -> bool:
+    return any(turn.loss is False for turn in _assistants(trajectory))
+
+
+def _trl(trajectory: Trajectory) -> Iterator[_Kind]:
+    if _masked(trajectory):
+        yield _MASKED_TRL
+
+
 def _axolotl(trajectory: Trajectory) -> Iterator[_Kind]:
     if any(not turn.content and not turn.tool_calls and turn.loss is not False for turn in _assistants(trajectory)):
         yield _SILENT
@@ -171,7 +185,7 @@ class _Target(NamedTuple):
 
 
 _TARGETS = {
-    "trl": _Target("TRL conversational"),
+    "trl": _Target("TRL conversational", looks=_trl, masks=True),
     "sharegpt-hermes": _Target(
         "ShareGPT, call inline in the text", write_llamafactory, keeps_sharegpt, _inline, textual=True
     ),
@@ -199,6 +213,13 @@ _TARGETS = {
     "openai (LLaMA-Factory)": _Target("OpenAI formatting", lambda t: write_openai(_ended(t)), keeps_openai),
     "openai (LLaMA-Factory) as recorded": _Target("OpenAI formatting, not cut", write_openai, keeps_openai),
 }
+
+
+MASKED = _MASKED.reason
+"""The reason under which a preflight counts masks that a target cannot respect."""
+
+KEEPS_MASKS = frozenset(name for name, target in _TARGETS.items() if target.masks)
+"""The targets whose rows say which turns are masked."""
 
 
 def targets() -> dict[str, str]:
@@ -323,7 +344,7 @@ def _looks(trajectory: Trajectory, target: _Target) -> Iterator[_Kind]:
         yield _ORPHAN
     if ids and not trajectory.tools:
         yield _NO_TOOLS
-    if not target.masks and any(turn.role == "assistant" and turn.loss is False for turn in turns):
+    if not target.masks and _masked(trajectory):
         yield _MASKED
     if any(turn.role == "system" for turn in turns):
         yield _SYSTEM_TO_USER if target.textual else _INNER_SYSTEM

@@ -11,7 +11,8 @@ def write_trl(trajectory: Trajectory) -> dict[str, Any]:
 
     Chat templates add to the content, so null becomes the empty text. Arguments that are no object stay the
     text they came in: templates print a string as it stands. `tools` is there also when empty, so that every
-    row of a file has the same columns.
+    row of a file has the same columns. A masked turn of the assistant says `"loss": false`, which simia's trainer
+    respects and TRL ignores.
     """
     messages: list[dict[str, Any]] = []
     if trajectory.policy is not None:
@@ -28,6 +29,8 @@ def _message(turn: Turn, names: dict[str | None, str]) -> dict[str, Any]:
     message: dict[str, Any] = {"role": turn.role, "content": turn.content or ""}
     if turn.reasoning is not None:
         message["reasoning_content"] = turn.reasoning
+    if turn.role == "assistant" and turn.loss is False:
+        message["loss"] = False
     if turn.tool_calls:
         message["tool_calls"] = [_call(call) for call in turn.tool_calls]
     return message
@@ -46,7 +49,7 @@ TRL = Writer(
         "call ids: results follow their calls in order",
         "null content, which becomes empty",
         "error marks of observations",
-        "which turns are masked: TRL trains on every assistant turn",
+        "marks that a turn is trained on, which is the rule for the assistant's; of other turns also masks",
         "who called a tool",
         "meta, domain and origin",
     ),

@@ -6,20 +6,23 @@ import re
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from simia_tui import __version__, formats, resources
 from simia_tui.errors import SimiaError, UsageError
-from simia_tui.formats import Preflight
+from simia_tui.formats import JsonSink, Preflight
+from simia_tui.formats.axolotl import DATASET
 from simia_tui.model import Export, Trajectory, canonical_json, content_hash
-from simia_tui.store import Query, Workspace, exports, provenance, trajectories
+from simia_tui.services import decided
+from simia_tui.services.bodies import bodies, body
+from simia_tui.store import Query, Workspace, cards, exports, provenance, trajectories
 
-TARGETS: dict[str, str] = {"trl": "trl.jsonl", "sharegpt-hermes": "sharegpt_hermes.json"}
+TARGETS: dict[str, str] = {name: formats.file_of(name) for name in ("trl", "sharegpt-hermes")}
 """What every export is written for, and the file of each."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -33,33 +36,58 @@ class Preview:
     pks: list[int]
     demo: int
     reports: dict[str, Preflight]
+    left_out: dict[str, int] = field(default_factory=dict)
 
     @property
     def losses(self) -> list[str]:
-        """What any target would drop or lose, one sentence each; empty for a set that survives whole."""
+        """What any target would drop or lose, one sentence each; empty for a set that survives whole.
+
+        Rows without a turn of the assistant are not among them: no file holds them, and `left_out` counts them.
+        Nor are masks, where another file of the bundle keeps them.
+        """
+        told = {*self.left_out, *({formats.MASKED} if formats.KEEPS_MASKS & set(self.reports) else ())}
         return [
             f"{target}: {issue.reason} ({issue.count} rows)"
             for target, report in self.reports.items()
             for issue in report.issues
-            if issue.severity != "note"
+            if issue.severity != "note" and issue.reason not in told
         ]
 
+    @property
+    def written(self) -> dict[str, str]:
+        """The formats that the export will hold, and the file of each; other targets are only looked at."""
+        known = {*formats.WRITERS, *formats.DECIDED}
+        return {name: formats.file_of(name) for name in self.reports if name in known}
 
-def preview(db: sqlite3.Connection, query: Query, targets: tuple[str, ...] = tuple(TARGETS)) -> Preview:
+
+def preview(db: sqlite3.Connection, query: Query, targets: Sequence[str] = tuple(TARGETS)) -> Preview:
     """Applies each target's own rules to what `query` selects, without writing anything.
 
     Raises:
-        UsageError: the query selects nothing.
+        UsageError: the query selects nothing, or nothing with a turn of the assistant; a target is not known.
     """
-    pks = list(trajectories.ids(db, query.but(order="source")))
-    if not pks:
+    selected = list(trajectories.ids(db, query.but(order="source")))
+    if not selected:
         raise UsageError(f"No trajectory matches {_describe(query)}; approve some episodes or choose another filter.")
-    reports = {name: formats.preflight(_bodies(db, pks), name) for name in targets}
-    return Preview(query, pks, provenance.demo_count(db, pks), reports)
+    kept: list[int] = []
+    left_out: dict[str, int] = {}
 
+    def looked_at() -> Iterator[Trajectory]:
+        for pk in selected:
+            trajectory = body(db, pk)
+            reason = formats.left_out(trajectory, "trl")
+            if reason is None:
+                kept.append(pk)
+            else:
+                left_out[reason] = left_out.get(reason, 0) + 1
+            yield trajectory
 
-def _bodies(db: sqlite3.Connection, pks: list[int]) -> Iterator[Trajectory]:
-    return (trajectories.get(db, pk) for pk in pks)
+    names = list(dict.fromkeys(targets))
+    reports = formats.preflights(looked_at(), [name for name in names if name not in formats.DECIDED])
+    if not kept:
+        raise UsageError(f"Nothing to export: {'; '.join(left_out)} in any of {_describe(query)}.")
+    reports |= {name: decided.preflight(db, query, name) for name in names if name in formats.DECIDED}
+    return Preview(query, kept, provenance.demo_count(db, kept), {name: reports[name] for name in names}, left_out)
 
 
 def _describe(query: Query) -> str:
@@ -84,7 +112,7 @@ def freeze(
     try:
         draft.mkdir(parents=True)
         members = _members(db, previewed.pks)
-        files = _write_files(draft, db, previewed.pks, members)
+        files = _write_files(draft, db, previewed, members)
         sha = content_hash({file: entry["sha256"] for file, entry in files.items()})
         manifest = _manifest(db, name, sha, previewed, files)
         (draft / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
@@ -107,75 +135,77 @@ def freeze(
 
 def _members(db: sqlite3.Connection, pks: list[int]) -> list[dict[str, Any]]:
     """Where each row comes from, in the order of the files."""
-    return [provenance.member(db, pk) for pk in pks]
+    members = []
+    for pk in pks:
+        masked = sorted(cards.masked_turns(db, pk))
+        members.append({**provenance.member(db, pk), **({"masked": masked} if masked else {})})
+    return members
 
 
 def _write_files(
-    folder: Path, db: sqlite3.Connection, pks: list[int], members: list[dict[str, Any]]
+    folder: Path, db: sqlite3.Connection, previewed: Preview, members: list[dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
+    """Writes one file a format, and those that describe them; returns what the manifest says of each."""
+    rows = {file: 0 for file in previewed.written.values()}
     with ExitStack() as stack:
-        lines = stack.enter_context(_Sink(folder / TARGETS["trl"]))
-        array = stack.enter_context(_Sink(folder / TARGETS["sharegpt-hermes"], array=True))
-        for trajectory in _bodies(db, pks):
-            lines.add(formats.write_trl(trajectory))
-            array.add(formats.write_sharegpt_hermes(trajectory))
-    with _Sink(folder / "members.jsonl") as sink:
+        writers = {name: file for name, file in previewed.written.items() if name in formats.WRITERS}
+        sinks = {name: stack.enter_context(formats.open_sink(folder / file, name)) for name, file in writers.items()}
+        for trajectory in bodies(db, previewed.pks):
+            for name, sink in sinks.items():
+                if formats.left_out(trajectory, name) is None:
+                    sink.add(formats.WRITERS[name].write(trajectory))
+                    rows[writers[name]] += 1
+    for name in formats.DECIDED.keys() & previewed.written.keys():
+        file = previewed.written[name]
+        with formats.open_sink(folder / file, name) as sink:
+            for entry in decided.made(db, previewed.query, name):
+                if entry.row is not None:
+                    sink.add(entry.row)
+                    rows[file] += 1
+    with JsonSink(folder / MEMBERS) as sink:
         for member in members:
             sink.add({key: value for key, value in member.items() if key != "pk"})
-    (folder / "dataset_info.json").write_text(json.dumps(_dataset_info(), indent=2) + "\n")
-    return {path.name: _file_entry(path, len(pks)) for path in sorted(folder.iterdir())}
+    rows[MEMBERS] = len(members)
+    _describe_files(folder, previewed)
+    return {path.name: _file_entry(path, rows.get(path.name)) for path in sorted(folder.iterdir())}
 
 
-class _Sink:
-    """A file of rows, one JSON object a line, as JSON Lines or as one JSON array."""
-
-    def __init__(self, path: Path, array: bool = False) -> None:
-        self._file = open(path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115 - closed by __exit__
-        self._array = array
-        self._rows = 0
-
-    def __enter__(self) -> "_Sink":
-        return self
-
-    def add(self, row: dict[str, Any]) -> None:
-        if self._array:
-            self._file.write(",\n" if self._rows else "[\n")
-        self._file.write(json.dumps(row, ensure_ascii=False))
-        if not self._array:
-            self._file.write("\n")
-        self._rows += 1
-
-    def __exit__(self, *_: object) -> None:
-        if self._array:
-            self._file.write("\n]\n" if self._rows else "[]\n")
-        self._file.close()
+def _describe_files(folder: Path, previewed: Preview) -> None:
+    """What trainers must be told of the files, in their own configuration."""
+    (folder / "dataset_info.json").write_text(json.dumps(_dataset_info(previewed), indent=2) + "\n")
+    if "axolotl" in previewed.written:
+        (folder / "axolotl_dataset.yaml").write_text(DATASET)
 
 
-def _dataset_info() -> dict[str, Any]:
-    """How LLaMA-Factory is told of the ShareGPT file."""
-    return {
+def _dataset_info(previewed: Preview) -> dict[str, Any]:
+    """How LLaMA-Factory is told of its files. Results are human turns in the first: no tag of their own."""
+    tags = {"role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt"}
+    columns = {"messages": "conversations", "system": "system"}
+    info: dict[str, Any] = {
         "simia": {
             "file_name": TARGETS["sharegpt-hermes"],
             "formatting": "sharegpt",
-            "columns": {"messages": "conversations", "system": "system"},
-            "tags": {
-                "role_tag": "from",
-                "content_tag": "value",
-                "user_tag": "human",
-                "assistant_tag": "gpt",
-                "observation_tag": "observation",
-            },
+            "columns": columns,
+            "tags": tags,
         }
     }
+    if "sharegpt" in previewed.written:
+        info["simia_sharegpt"] = {
+            "file_name": previewed.written["sharegpt"],
+            "formatting": "sharegpt",
+            "columns": {**columns, "tools": "tools"},
+            "tags": {**tags, "observation_tag": "observation", "function_tag": "function_call"},
+        }
+    return info
 
 
-def _file_entry(path: Path, rows: int) -> dict[str, Any]:
+def _file_entry(path: Path, rows: int | None) -> dict[str, Any]:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
     entry: dict[str, Any] = {"sha256": digest.hexdigest(), "bytes": path.stat().st_size}
-    return entry if path.name == "dataset_info.json" else {**entry, "rows": rows}
+    return entry if rows is None else {**entry, "rows": rows}
 
 
 def _manifest(
@@ -190,6 +220,8 @@ def _manifest(
         "demo_rows": previewed.demo,
         "rows": len(previewed.pks),
         "filter": _describe(previewed.query),
+        "left_out": previewed.left_out,
+        "formats": previewed.written,
         "files": files,
         "preflight": {target: _preflight_entry(report) for target, report in previewed.reports.items()},
         **provenance.summary(db, previewed.pks),
@@ -211,8 +243,9 @@ def _card(manifest: dict[str, Any]) -> str:
         note = (
             f"**{manifest['demo_rows']} of these rows were made by the offline demo model. Do not publish them.**\n\n"
         )
+    purposes = {**_PURPOSES, **{file: formats.title(name) for name, file in manifest["formats"].items()}}
     files = "\n".join(
-        f"| `{name}` | {_purpose(name)} | {entry.get('rows', '')} | `{entry['sha256'][:16]}…` |"
+        f"| `{name}` | {purposes.get(name, '')} | {entry.get('rows', '')} | `{entry['sha256'][:16]}…` |"
         for name, entry in manifest["files"].items()
     )
     template = Template((resources.templates() / "dataset_card.md").read_text())
@@ -229,17 +262,15 @@ def _card(manifest: dict[str, Any]) -> str:
         prompts=listed("prompt_versions"),
         reviewers=listed("reviewers"),
         jobs=listed("jobs"),
-        losses="\n".join(f"- {target}: {loss}" for target in TARGETS for loss in formats.WRITERS[target].loses),
+        left_out=listed("left_out"),
+        losses="\n".join(f"- {name}: {loss}" for name in manifest["formats"] for loss in formats.losses(name)),
     )
 
 
+MEMBERS = "members.jsonl"
+
 _PURPOSES: dict[str, str] = {
-    TARGETS["trl"]: "TRL SFTTrainer, conversational with tools",
-    TARGETS["sharegpt-hermes"]: "LLaMA-Factory, ShareGPT with calls inline",
-    "members.jsonl": "where each row comes from",
-    "dataset_info.json": "LLaMA-Factory's description of the set",
+    MEMBERS: "where each row comes from",
+    "dataset_info.json": "LLaMA-Factory's description of its files",
+    "axolotl_dataset.yaml": "Axolotl's description of its file",
 }
-
-
-def _purpose(name: str) -> str:
-    return _PURPOSES.get(name, "")

@@ -169,7 +169,7 @@ def test_trl_rows_hold_arguments_as_objects_and_no_ids():
         },
         {"role": "tool", "name": "f", "content": "one"},
         {"role": "tool", "name": "g", "content": ""},
-        {"role": "assistant", "content": ""},
+        {"role": "assistant", "content": "", "loss": False},
     ]
     assert row["tools"] == write_openai(TRAJECTORY)["tools"]
     assert write_trl(Trajectory(turns=(Turn(role="user", content="u"),)))["tools"] == []

@@ -96,7 +96,7 @@ ISSUES = [
     ((USER,), "drop", "no turn of the assistant"),
     ((USER, Turn(role="assistant", tool_calls=(ToolCall(name="f", raw="{", call_id="1"),))), "loss", "no object"),
     ((USER, Turn(role="tool", content="r"), DONE), "note", "answers no call"),
-    ((USER, Turn(role="assistant", content="x", loss=False), USER, DONE), "loss", "masked"),
+    ((USER, Turn(role="assistant", content="x", loss=False), USER, DONE), ("note", "loss"), "masked"),
     ((USER, DONE, Turn(role="system", content="s"), DONE), ("note", "loss"), "system message"),
 ]
 
