@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from simia_tui.formats.fields import dict_of, list_of, text_of
+from simia_tui.formats.flat_keys import in_order, nested
 from simia_tui.formats.model_calls import ModelCall, ToolRun, Traces, chat, chat_message, spans, trajectory_of, unpacked
 from simia_tui.formats.otel import failed, span_attributes, spans_of, started, trace_key
 from simia_tui.formats.source import Source
@@ -13,9 +14,6 @@ from simia_tui.model import Trajectory
 
 _KIND = "openinference.span.kind"
 _PREFIX = "attributes."
-_LEVELS = 24
-_MOST = 10_000
-"""An index in a key beyond this is taken as a name: no chat has as many messages."""
 
 
 class OpenInference(Source):
@@ -53,38 +51,6 @@ class OpenInference(Source):
 def _flat(span: dict[str, Any]) -> dict[str, Any]:
     columns = {key.removeprefix(_PREFIX): value for key, value in span.items() if key.startswith(_PREFIX)}
     return {**columns, **span_attributes(span)}
-
-
-def nested(flat: dict[str, Any], level: int = 0) -> dict[str, Any]:
-    """An object whose dotted keys became objects, and objects with numbers for keys lists."""
-    tree: dict[str, Any] = {}
-    for key, value in flat.items():
-        *path, last = key.split(".", _LEVELS)
-        place = tree
-        for name in path:
-            inner = place.get(name)
-            if not isinstance(inner, dict):
-                inner = place[name] = {} if inner is None else {"": inner}
-            place = inner
-        shaped, held = _inside(value, level), place.get(last)
-        place[last] = {**held, **shaped} if isinstance(held, dict) and isinstance(shaped, dict) else shaped
-    return tree
-
-
-def _inside(value: Any, level: int) -> Any:
-    if level > _LEVELS:
-        return value
-    if isinstance(value, dict):
-        return nested(value, level + 1)
-    return [_inside(one, level + 1) for one in value] if isinstance(value, list) else value
-
-
-def in_order(value: Any) -> list[Any]:
-    """The elements of a list, or of an object whose keys are the numbers of elements."""
-    if isinstance(value, list):
-        return value
-    numbered = [(int(key), one) for key, one in dict_of(value).items() if key.isdecimal() and len(key) < 6]
-    return [one for number, one in sorted(numbered, key=lambda pair: pair[0]) if number < _MOST]
 
 
 def _kind(tree: dict[str, Any]) -> str | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from simia_tui.formats.fields import dict_of, list_of, shown, text_of
+from simia_tui.formats.flat_keys import in_order, nested
 from simia_tui.formats.model_calls import ModelCall, ToolRun, Trace, Traces, chat, spans, trajectory_of, unpacked
 from simia_tui.formats.source import Source
 from simia_tui.formats.stream import Item
@@ -29,7 +30,8 @@ class OpenTelemetry(Source):
 
     Each chat holds the messages so far: one that begins with a conversation's messages continues it, another
     begins a new one, such as that of a sub-agent. Results of the last calls come from the spans of the tools,
-    and so do error marks. Spans without content (it is opt-in) make a bad row.
+    and so do error marks. The older keys `gen_ai.prompt.<i>.role` are read too. Spans without content (it is
+    opt-in) make a bad row.
     """
 
     name = "otel-genai"
@@ -144,8 +146,7 @@ def _run(span: dict[str, Any], attributes: dict[str, Any]) -> ToolRun:
 
 def _chat(trace: Trace, span: dict[str, Any], attributes: dict[str, Any]) -> None:
     held = {**attributes, **_event(span)}
-    given = chat(held.get("gen_ai.input.messages")) if "gen_ai.input.messages" in held else []
-    answered = chat(held.get("gen_ai.output.messages")) if "gen_ai.output.messages" in held else []
+    given, answered = _messages(held, "input", "prompt"), _messages(held, "output", "completion")
     if not given and not answered:
         trace.empty += 1
         return
@@ -155,6 +156,16 @@ def _chat(trace: Trace, span: dict[str, Any], attributes: dict[str, Any]) -> Non
         given.insert(0, {"role": "system", "content": "\n".join(parts)})
     meta = {name: attributes[name] for name in _TOLD if name in attributes}
     trace.calls.append((started(span), ModelCall(given, answered, held.get("gen_ai.tool.definitions"), meta)))
+
+
+def _messages(held: dict[str, Any], name: str, older: str) -> list[dict[str, Any]]:
+    """The messages under `gen_ai.<name>.messages`, or, as older libraries write them, `gen_ai.<older>.<i>.role`."""
+    if (key := f"gen_ai.{name}.messages") in held:
+        return chat(held[key])
+    prefix = f"gen_ai.{older}."
+    flat = {key.removeprefix(prefix): value for key, value in held.items() if key.startswith(prefix)}
+    entries = [dict_of(entry) for entry in in_order(nested(flat))]
+    return chat([{**entry, "tool_calls": in_order(entry.get("tool_calls"))} for entry in entries])
 
 
 def _event(span: dict[str, Any]) -> dict[str, Any]:
