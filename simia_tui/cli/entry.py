@@ -20,6 +20,8 @@ _MODULES = {
     "quarantine": "data",
     "seeds": "data",
     "episodes": "data",
+    "formats": "formats",
+    "convert": "formats",
     "check": "rules",
     "rules": "rules",
     "eval": "rules",

@@ -18,7 +18,9 @@ from simia_tui.store import Workspace, exports, runs
 @click.argument("name")
 @filters
 @click.option("--kind", type=click.Choice(["episode", "seed", "both"]), default="episode", show_default=True)
-@click.option("--to", "targets", multiple=True, help="Other formats to look at in the preflight.")
+@click.option(
+    "--to", "targets", multiple=True, metavar="FORMAT", help="Another format to write; `simia formats` lists."
+)
 @click.option("--preflight-only", is_flag=True, help="Say what would be lost; write nothing.")
 @click.option("--accept-losses", is_flag=True, help="Export although the preflight found losses.")
 @json_option
@@ -47,6 +49,8 @@ def export_command(
         if as_json:
             print_json({target: report.model_dump(mode="json") for target, report in previewed.reports.items()})
         return
+    if unwritten := [target for target in targets if target not in previewed.written]:
+        click.echo(f"only looked at, not written: {', '.join(unwritten)}", err=True)
     export = exporting.freeze(opened, db, name, previewed, accept_losses=accept_losses)
     if as_json:
         print_json({"export": export.name, "path": export.path, "rows": export.rows, "sha256": export.sha256})
