@@ -53,8 +53,8 @@ def preference_row(chosen: Trajectory, rejected: Trajectory) -> dict[str, Any]:
     begin = max((n for n in range(1, shared + 1) if _speaks(good, n) and _speaks(bad, n)), default=shared)
     if begin == 0:
         raise RowError("the two share no beginning that could be a prompt")
-    if not all(any(m["role"] == "assistant" for m in side[begin:]) for side in (good, bad)):
-        raise RowError("one of the two holds no further turn of the assistant")
+    if not all(any(m["role"] == "assistant" for m in side[shared:]) for side in (good, bad)):
+        raise RowError("one of the two holds no further turn of the assistant after what they share")
     return {
         "prompt": good[:begin],
         "chosen": good[begin:],
