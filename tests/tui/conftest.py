@@ -59,6 +59,7 @@ class Driver:
         for key in keys:
             await self.pilot.press(key)
             await settle(self.pilot)
+        await settle(self.pilot)
         return self.text
 
     async def type(self, text: str) -> str:
@@ -88,6 +89,11 @@ class Driver:
     def bar(self) -> str:
         """The last line: the keys that act."""
         return self.lines[-1]
+
+    @property
+    def notes(self) -> str:
+        """What the notifications say."""
+        return " ".join(f"{note.title}: {note.message}" for note in self.app._notifications)
 
     def field(self, name: str) -> str:
         """What stands in a field of a dialog."""

@@ -45,4 +45,4 @@ def run_line(run: Run, width: int) -> str:
     steps = f"step {run.step}/{run.max_steps}" if run.max_steps else f"step {run.step}"
     loss = f"  loss {run.loss:.3f}" if run.loss is not None else ""
     reason = f"  {visible(run.reason)}" if run.reason else ""
-    return clip(f"{SIGNS[run.status]} {run.id} {run.status}  {run.spec.profile}  {steps}{loss}{reason}", width)
+    return clip(f"{SIGNS[run.status]} {run.id} {run.status}  {visible(run.spec.profile)}  {steps}{loss}{reason}", width)

@@ -30,11 +30,13 @@ class Placed(NamedTuple):
     end: int
 
 
+def size(key: Key) -> int:
+    """The cells that a key takes, with the two after it."""
+    return cell_len(key.display) + 1 + cell_len(key.description) + 2
+
+
 def place_keys(keys: Sequence[Key], width: int) -> list[Placed]:
     """The keys that fit into `width` cells, in their order; pinned ones always find room before the others."""
-
-    def size(key: Key) -> int:
-        return cell_len(key.display) + 1 + cell_len(key.description) + 2
 
     room = width - 1 - sum(size(key) for key in keys if key.pinned)
     placed: list[Placed] = []
@@ -113,7 +115,11 @@ class KeyBar(LineWidget):
         return place_keys(self._keys, self.content_size.width - self._status_width())
 
     def _status_width(self) -> int:
-        return min(cell_len(visible(self.status)) + 2, self.content_size.width // 2) if self.status else 0
+        """Up to half of the bar, or what the keys leave."""
+        if not self.status:
+            return 0
+        width = self.content_size.width
+        return min(cell_len(visible(self.status)) + 2, max(width // 2, width - 1 - sum(map(size, self._keys))))
 
     def parts(self, y: int) -> list[Part]:
         parts: list[Part] = []
