@@ -20,7 +20,7 @@ from simia_tui.formats.axolotl import DATASET
 from simia_tui.model import Export, Trajectory, canonical_json, content_hash
 from simia_tui.services import decided
 from simia_tui.services.bodies import bodies, body
-from simia_tui.store import Query, Workspace, cards, exports, provenance, trajectories
+from simia_tui.store import Query, Workspace, cards, certificates, exports, provenance, trajectories
 
 TARGETS: dict[str, str] = {name: formats.file_of(name) for name in ("trl", "sharegpt-hermes")}
 """What every export is written for, and the file of each."""
@@ -224,6 +224,7 @@ def _manifest(
         "formats": previewed.written,
         "files": files,
         "preflight": {target: _preflight_entry(report) for target, report in previewed.reports.items()},
+        "certificates": certificates.of(db, previewed.pks),
         **provenance.summary(db, previewed.pks),
     }
 

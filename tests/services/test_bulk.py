@@ -206,3 +206,15 @@ def test_the_manifest_tells_what_rests_on_a_certificate(db: sqlite3.Connection) 
     unread = next(p for p in every if p not in certificates.sample(db, pk) and p != alone)
     decisions.decide(db, [unread], "approve", "bob")
     assert certificates.of(db, every)[0]["rows"] == 239
+
+
+def test_an_export_carries_the_certificates(workspace: Workspace, db: sqlite3.Connection) -> None:
+    from simia_tui.services import exporting
+
+    pk = drawn(db, 80)
+    approve_sample(db, pk)
+    bulk.apply(db, pk, "ann")
+    previewed = exporting.preview(db, Query(kind="seed", status="approved"))
+    export = exporting.freeze(workspace, db, "set", previewed, accept_losses=True)
+    (entry,) = export.manifest["certificates"]
+    assert (entry["id"], entry["rows"], entry["read"], entry["size"]) == (pk, 20, 60, 80)
