@@ -12,7 +12,7 @@ from simia_tui.demo.scene import Scene
 from simia_tui.demo.tools import TOOLS
 from simia_tui.demo.words import USER
 from simia_tui.demo.world import World, draw
-from simia_tui.model import Trajectory, Turn
+from simia_tui.model import ToolCall, Trajectory, Turn
 
 KINDS = ("renew", "borrow", "return", "pay", "move", "email", "renew, used up")
 """Names of goals that can be judged by the state of the library alone."""
@@ -118,3 +118,30 @@ def _holds(ledger: Document, wanted: dict[str, Any]) -> bool:
 
 def _plain(record: Any) -> dict[str, Any]:
     return {k: v for k, v in record.items() if not isinstance(v, dict | list)} if isinstance(record, dict) else {}
+
+
+def served_by(errand: Errand, looks: int = 1) -> list[Turn]:
+    """The assistant turns of a good visit: identify, look, ask, write, look again, report.
+
+    `looks` items of the catalogue are looked at besides those that the errand is about.
+    """
+    card = errand.facts["card"]
+    own = next(own for own, member in errand.ledger["member"].items() if member["card_number"] == card)
+    items = {arguments["item_id"] for _, arguments in errand.calls if "item_id" in arguments}
+    items |= {record["where"]["item_id"] for record in errand.facts["expect"] if "new" in record}
+    items |= set(list(errand.ledger["item"])[:looks])
+    look = [("list_loans", {"member_id": own, "status": "all"}), *(("get_item", {"item_id": i}) for i in sorted(items))]
+    return [
+        Turn(role="assistant", content="May I have your card number?"),
+        _calling([("find_member", {"card_number": card})]),
+        _calling(look),
+        Turn(role="assistant", content="I can do that for you. Shall I go ahead?"),
+        *(_calling([call]) for call in errand.calls),
+        _calling(look),
+        _calling([("find_member", {"card_number": card})]),
+        Turn(role="assistant", content="That is settled. Is there anything else?"),
+    ]
+
+
+def _calling(calls: list[Call]) -> Turn:
+    return Turn(role="assistant", tool_calls=tuple(ToolCall(name=name, arguments=args) for name, args in calls))

@@ -120,7 +120,7 @@ def _differing(ledger: Ledger, seen: Seen) -> Iterator[tuple[Seen, str, Any]]:
         return
     for name, told in seen.fields.items():
         held = known.get(name, told)
-        if not isinstance(held, dict | list) and not same(held, told):
+        if not isinstance(held, list) and not same(held, told):
             yield seen, name, held
 
 

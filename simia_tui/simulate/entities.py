@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 Key = tuple[str, str]
 """A record: its kind (the name of its id without `_id`) and its id as text."""
 
-_ISO_DAY = re.compile(r"[12][0-9]{3}-[01][0-9]-[0-3][0-9]")
 _STATE = re.compile(r"(?:^|_)(?:status|state)$", re.IGNORECASE)
 
 
 class Seen(NamedTuple):
-    """A record as an observation shows it: `chain` are the records around it and itself, `fields` its plain members."""
+    """A record as an observation shows it.
+
+    `chain` are the records around it and itself, `fields` its own members (plain values, and objects of them without
+    an id, such as an address), `place` the object itself.
+    """
 
     chain: tuple[Key, ...]
     fields: dict[str, Any]
@@ -49,7 +52,7 @@ def records(value: Any, chain: tuple[Key, ...] = ()) -> Iterator[Seen]:
             yield from records(inner, chain)
     elif isinstance(value, dict) and value:
         own = identity(value)
-        plain = {name: inner for name, inner in value.items() if not isinstance(inner, dict | list)}
+        plain = {name: inner for name, inner in value.items() if _is_part(inner)}
         if own is not None:
             chain = (*chain, own)
             if len(plain) > 1:
@@ -57,6 +60,13 @@ def records(value: Any, chain: tuple[Key, ...] = ()) -> Iterator[Seen]:
         for inner in value.values():
             if isinstance(inner, dict | list):
                 yield from records(inner, chain)
+
+
+def _is_part(value: Any) -> bool:
+    """Whether a member belongs to its record alone and is compared as a whole."""
+    if isinstance(value, dict):
+        return bool(value) and identity(value) is None and not any(isinstance(v, dict | list) for v in value.values())
+    return not isinstance(value, list)
 
 
 def identity(value: dict[str, Any]) -> Key | None:
@@ -68,17 +78,17 @@ def identity(value: dict[str, Any]) -> Key | None:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two plain values say the same; 3.2 and "3.2" do, as tools differ in how they print."""
+    """Whether two values say the same; 3.2 and "3.2" do, as tools differ in how they print."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same(left[name], right[name]) for name in left)
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     return bool(left == right) or str(left) == str(right)
 
 
 def movable(name: str, value: Any) -> bool:
-    """Whether a write to another record may change this member on the side: figures, flags, dates and statuses may."""
-    if isinstance(value, str):
-        return _STATE.search(name) is not None or _ISO_DAY.match(value) is not None
-    return True
+    """Whether a write to another record may change this member on the side: figures, flags and statuses may."""
+    return _STATE.search(name) is not None if isinstance(value, str | dict) else True
 
 
 def mentioned(value: Any, depth: int = 8) -> Iterator[str]:

@@ -131,7 +131,7 @@ class Ledger:
         """The ledger once `call` (name, arguments) has succeeded with `patch`, answering `shown`.
 
         What the patch and the answer say is taken as it is. Records that the call, its answer or its patch mention, and
-        those that these refer to, become doubtful as far as neither says anything of them.
+        those that these refer to or stand inside of, become doubtful as far as neither says anything of them.
 
         Raises:
             PatchError: the patch cannot be applied.
@@ -141,6 +141,7 @@ class Ledger:
         told |= {seen.key for seen in shown}
         near = self.named(texts) | told
         near |= self.named(text for key in near for text in mentioned(self.record(key) or {}))
+        near |= {key for chain in self.seen if near & set(chain) for key in chain}
         moved = {(kind, own, name) for kind, own in near - told for name in _movable(self.record((kind, own)))}
         touched = near | told
         return replace(
@@ -150,7 +151,8 @@ class Ledger:
             state=content_hash([self.state, call[0], call[1], list(patch)]),
             doubtful=frozenset(d for d in self.doubtful if d[:2] not in told) | moved,
             soft=self.soft - {key for key in told if (key in self.named([key[1]]))},
-            seen={chain: fields for chain, fields in self.seen.items() if not touched & set(chain)},
+            # What was shown is out of date, but that one stood inside the other still links them.
+            seen={chain: {} if touched & set(chain) else fields for chain, fields in self.seen.items()},
         )._with_shown(shown)
 
     def after_read(self, additions: Sequence[Op], shown: Sequence[Seen]) -> "Ledger":

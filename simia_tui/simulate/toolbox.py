@@ -23,7 +23,8 @@ class Entry(Record):
     """One answered call as the ledger's log keeps it.
 
     `observation` is what the tool answered, before `feedback` shortened it for the policy. `refused` are contradictions
-    in replies that went back, `kept` those in the answer that was taken; `mended` says that rules corrected it.
+    in replies that went back, `kept` those in the answer that was taken; `mended` says that rules corrected it. `asked`
+    are the numbers of the requests made for it; the last one brought the answer.
     """
 
     call: ToolCall
@@ -35,6 +36,7 @@ class Entry(Record):
     refused: tuple[Contradiction, ...] = ()
     kept: tuple[Contradiction, ...] = ()
     mended: bool = False
+    asked: tuple[int, ...] = ()
 
 
 class _Taken(NamedTuple):
@@ -138,7 +140,15 @@ class Toolbox:
         before = self.ledger
         after = learned(before, call, answer, self._reads(call))
         self.world.keep(before.state, None, answer, after)
-        return self._entry(call, answer, "executed", after, ())
+        entry = Entry(
+            call=call,
+            observation=answer.text,
+            is_error=answer.is_error,
+            source="executed",
+            version=after.version,
+            patch=answer.patch,
+        )
+        return _Taken(entry, after.state)
 
     async def _simulated(
         self, backend: ToolBackend, call: ToolCall, key: str | None, record: list[AskedCall]
@@ -153,7 +163,11 @@ class Toolbox:
                 refused.extend(firm)
                 raise Doubted(_correction(firm))
 
-        answer = await backend.answer(call, self._view(record, accept))
+        own: list[AskedCall] = []
+        try:
+            answer = await backend.answer(call, self._view(own, accept))
+        finally:
+            numbers = _adopted(record, own)
         try:
             examined = self._examined(call, answer, reads, state)
         except Unreadable as problem:
@@ -170,6 +184,7 @@ class Toolbox:
             refused=tuple(refused),
             kept=examined.contradictions,
             mended=taken.text != answer.text,
+            asked=numbers,
         )
         return _Taken(entry, examined.ledger.state)
 
@@ -180,24 +195,17 @@ class Toolbox:
         except PatchError as error:
             raise Unreadable(str(error)) from None
 
-    def _entry(
-        self, call: ToolCall, answer: Answer, source: Source, ledger: Ledger, kept: tuple[Contradiction, ...]
-    ) -> _Taken:
-        entry = Entry(
-            call=call,
-            observation=answer.text,
-            is_error=answer.is_error,
-            source=source,
-            version=ledger.version,
-            patch=answer.patch,
-            kept=kept,
-        )
-        return _Taken(entry, ledger.state)
-
 
 def _lasting(entry: Entry) -> bool:
     """Whether a call tells the simulator something of the world; malformed calls and drawn failures do not."""
     return entry.source not in ("rules", "drawn failure")
+
+
+def _adopted(record: list[AskedCall], own: list[AskedCall]) -> tuple[int, ...]:
+    """Puts the requests of one call on the record of the episode; returns their numbers there."""
+    numbers = tuple(range(len(record), len(record) + len(own)))
+    record.extend(asked.model_copy(update={"n": n}) for n, asked in zip(numbers, own, strict=True))
+    return numbers
 
 
 def _correction(found: Sequence[Contradiction]) -> str:
