@@ -4,17 +4,18 @@ import fcntl
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from simia_tui import resources
 from simia_tui.errors import SimiaError, UsageError
+from simia_tui.store.guard import GuardedConnection
 
 MIGRATION_SET = "simia"
 PAGE_SIZE = 8192
 
 
-def connect(path: Path, *, readonly: bool = False, timeout: float = 5.0) -> sqlite3.Connection:
+def connect(path: Path, *, readonly: bool = False, timeout: float = 5.0) -> GuardedConnection:
     """A connection in WAL mode with foreign keys on; one per thread.
 
     Args:
@@ -26,8 +27,16 @@ def connect(path: Path, *, readonly: bool = False, timeout: float = 5.0) -> sqli
     """
     mode = "ro" if readonly else "rwc"
     try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=timeout, isolation_level=None)
+        db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=timeout,
+            isolation_level=None,
+            factory=GuardedConnection,
+        )
+        db.path, db.timeout_s = path.absolute(), timeout
         db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA wal_autocheckpoint = 0")
         if not readonly:
             db.execute(f"PRAGMA page_size = {PAGE_SIZE}")
             db.execute("PRAGMA journal_mode = WAL")
@@ -82,7 +91,8 @@ def _apply(path: Path, files: list[Path]) -> None:
         migrations(name=file.stem)(step)
     connection = connect(path)
     try:
-        migrations.apply(Database(connection))
+        with connection.turn():
+            migrations.apply(Database(connection))
     finally:
         connection.close()
 
@@ -101,22 +111,30 @@ def _statements(text: str) -> Iterator[str]:
 def write(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """One short write transaction, taken at once; rolled back as a whole if anything fails.
 
+    While it lasts nobody else writes or checkpoints (see `store.guard`).
+
     Raises:
         SimiaError: the database is locked, read-only or full; nothing was written.
     """
-    try:
-        db.execute("BEGIN IMMEDIATE")
-    except sqlite3.Error as error:
-        raise explain(error) from error
-    try:
-        yield db
-        db.execute("COMMIT")
-    except BaseException as error:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        if isinstance(error, sqlite3.OperationalError):
+    guarded = db if isinstance(db, GuardedConnection) else None
+    with ExitStack() as stack:
+        try:
+            if guarded is not None:
+                stack.enter_context(guarded.turn())
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
             raise explain(error) from error
-        raise
+        try:
+            yield db
+            db.execute("COMMIT")
+        except BaseException as error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise explain(error) from error
+            raise
+        if guarded is not None:
+            guarded.copy_back()
 
 
 def data_version(db: sqlite3.Connection) -> int:
