@@ -173,9 +173,8 @@ def show(name: str, rate: float, readings: list[Reading]) -> None:
     caught = [r for r in readings if r.caught]
     after = sum(not r.slip and r.follows for r in caught)
     print(f"{name:6} rate {rate:.2f}: replies {len(readings)}, wrong {len(wrong)}, wrong but told first {first}")
-    print(
-        f"         precision {share(sum(bool(r.slip) for r in caught), len(caught) - after)}, and {after} right after wrong"
-    )
+    wrongly = sum(bool(r.slip) for r in caught)
+    print(f"         precision {share(wrongly, len(caught) - after)}, and {after} right after wrong")
     print(f"         recall    {share(sum(r.caught for r in wrong), len(wrong))}")
     kinds = Counter(r.slip.split(":")[0] for r in wrong)
     hits = Counter(r.slip.split(":")[0] for r in wrong if r.caught)
