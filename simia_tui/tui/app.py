@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.widgets import Input, TextArea
 from textual.worker import Worker, WorkerState
 
 from simia_tui.services import synthesis, training
@@ -29,6 +30,7 @@ from simia_tui.tui.screens.jobs import JobsScreen
 from simia_tui.tui.screens.launch import LaunchDialog
 from simia_tui.tui.screens.review import EpisodesScreen, SeedsScreen
 from simia_tui.tui.screens.small import SmallScreen, too_small
+from simia_tui.tui.screens.strip import Strip
 from simia_tui.tui.screens.train import TrainDialog
 from simia_tui.tui.text import visible
 
@@ -87,6 +89,26 @@ class Workbench(App[None]):
             self.push_screen(SmallScreen())
         elif not small and isinstance(self.screen, SmallScreen):
             self.screen.dismiss(None)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys act one after the other, each on what the one before has left, however fast they come.
+
+        Textual hands a key to the queue of the focused widget and takes the next at once; of two keys in one burst
+        (`x` and `1`, or `j` and `a`) the second would then find the screen as it was before the first.
+        """
+        if isinstance(event, events.Key) and not event.is_forwarded and not isinstance(self.focused, (Input, TextArea)):
+            screen = self.screen
+            if isinstance(screen, Strip):
+                screen.take(event)
+                return
+            active = screen.active_bindings.get(event.key)
+            if active is not None and active.enabled:
+                await self.run_action(active.binding.action, active.node)
+                return
+        await super().on_event(event)
+
+    def action_help_quit(self) -> None:
+        self.notify("Press q to leave the workbench; jobs and runs go on.")
 
     def notify(
         self,
@@ -164,9 +186,9 @@ class Workbench(App[None]):
     def action_go(self) -> None:
         self.push_screen(GoToStrip(), self._go)
 
-    def _go(self, room: str | None) -> None:
+    async def _go(self, room: str | None) -> None:
         if room is not None:
-            self.switch_mode(room)
+            await self.switch_mode(room)
 
     def action_help(self) -> None:
         self.push_screen(HelpScreen(self.screen))
@@ -177,18 +199,18 @@ class Workbench(App[None]):
     def action_export(self) -> None:
         self.push_screen(TrainDialog(self.bench, train=False), self._started)
 
-    def _started(self, sentence: str | None) -> None:
+    async def _started(self, sentence: str | None) -> None:
         if sentence is not None:
-            self.switch_mode("exports")
+            await self.switch_mode("exports")
             self.notify(sentence)
             self.tell_rooms()
 
     def action_synthesize(self) -> None:
         self.push_screen(LaunchDialog(self.bench), self._queued)
 
-    def _queued(self, sentence: str | None) -> None:
+    async def _queued(self, sentence: str | None) -> None:
         if sentence is not None:
-            self.switch_mode("jobs")
+            await self.switch_mode("jobs")
             self.notify(sentence)
             self.tell_rooms()
 

@@ -182,10 +182,10 @@ async def test_a_turn_of_a_megabyte_is_shown_and_not_opened_in_the_editor(
 ) -> None:
     put(db, "episode", make_trajectory(turns=(Turn(role="user", content="word " * 200_000),)))
     async with opened(workspace) as bench:
-        await bench.keys("g", "e", "e")
+        assert "characters in all, o opens" in await bench.keys("g", "e", "tab", *["pagedown"] * 8)
+        await bench.keys("e")
         assert "`simia episodes edit 1 --turn 1`" in bench.notes
         assert isinstance(bench.app.screen, EpisodesScreen)
-        assert "characters in all, o opens" in await bench.keys("tab", *["pagedown"] * 8)
 
 
 async def test_new_episodes_are_announced_and_do_not_move_the_list(queue: Workspace, opened: Opened) -> None:
@@ -285,3 +285,20 @@ async def test_seeds_have_the_same_keys(workspace: Workspace, db: sqlite3.Connec
     assert states(workspace, "seed") == ["approved", "rejected", "pending"]
     decided = [json.loads(decision.model_dump_json())["action"] for decision in decisions.history(db, 2)]
     assert decided == ["reject"]
+
+
+async def test_keys_of_one_burst_act_in_their_order_each_on_the_item_before_it(
+    queue: Workspace, opened: Opened
+) -> None:
+    async with opened(queue) as bench:
+        await bench.pilot.press("g", "e")
+        await bench.keys()
+        for key in ("j", "a", "x", "1", "j", "f"):
+            bench.app.simulate_key(key)
+        await bench.keys()
+    assert states(queue) == ["pending", "approved", "rejected", "pending", "flagged"]
+    async with opened(queue) as bench:
+        for key in ("g", "e", "g", "j", "g", "e"):
+            bench.app.simulate_key(key)
+        assert "[Episodes" in await bench.keys()
+    assert states(queue) == ["pending", "approved", "rejected", "pending", "flagged"]

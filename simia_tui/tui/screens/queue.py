@@ -202,11 +202,13 @@ class QueueScreen(RoomScreen):
             self._look_up(self.state.query, follow=True)
         self._show_filter()
 
-    def on_record_table_highlighted(self, message: RecordTable.Highlighted) -> None:
-        if message.pk != self.state.pk:
-            self.state.go_to(message.pk)
-        else:
-            self._show_current()
+    def on_record_table_highlighted(self, _message: RecordTable.Highlighted) -> None:
+        self._catch_up()
+        self._show_current()
+
+    def _catch_up(self) -> None:
+        """Takes the place of the list's cursor: a message about its last move may still be on its way."""
+        self.state.go_to(self.query_one(RecordTable).pk)
 
     def on_record_table_marked(self, _message: RecordTable.Marked) -> None:
         self._show_status()
@@ -267,9 +269,11 @@ class QueueScreen(RoomScreen):
         self._look_up(self.state.query)
 
     def action_item(self, step: int) -> None:
+        self._catch_up()
         self.state.step(step)
 
     def action_skip(self) -> None:
+        self._catch_up()
         self.state.skip()
 
     def action_flagged(self, step: int) -> None:

@@ -47,6 +47,7 @@ class ReviewScreen(QueueScreen):
         return super().check_action(action, parameters)
 
     def action_decide(self, action: Verb) -> None:
+        self._catch_up()
         marked = self._marked()
         if marked:
             self._ask(action, None, marked)
@@ -54,6 +55,7 @@ class ReviewScreen(QueueScreen):
             self._decide(action, None, None)
 
     def action_reject(self) -> None:
+        self._catch_up()
         marked = self._marked()
 
         def chosen(fault: Fault | None) -> None:
@@ -122,6 +124,7 @@ class ReviewScreen(QueueScreen):
         self._show_status()
 
     def action_edit(self) -> None:
+        self._catch_up()
         turn = self.query_one(Transcript).turn
         if self.state.pk is None or self.state.trajectory is None:
             return

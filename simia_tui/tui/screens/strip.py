@@ -56,9 +56,8 @@ class Strip(ModalScreen[T | None], Generic[T]):
                 line = Content.assemble(line, "   ", choice)
         return Content("\n").join([*lines, line])
 
-    def on_key(self, event: events.Key) -> None:
-        event.stop()
-        event.prevent_default()
+    def take(self, event: events.Key) -> None:
+        """The app hands over the one key that this waits for."""
         for name in (event.character, event.key):
             if name is not None and name in self._choices:
                 self.dismiss(self._choices[name][1])
