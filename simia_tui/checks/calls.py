@@ -40,7 +40,7 @@ def fix_calls(trajectory: Trajectory, context: Context, fix: Callable[[ToolCall]
 )
 def arguments_repaired(trajectory: Trajectory, context: Context) -> Outcome:
     def fix(call: ToolCall) -> Fix | None:
-        if call.arguments is not None or not call.raw:
+        if call.arguments is not None or not call.raw or not call.name:
             return None
         value, way = read_arguments(call.raw)
         if value is None or way == "encoded" or not _fits(value, call, context, guessed=way == "tolerant"):
@@ -69,7 +69,7 @@ def _fits(value: dict[str, Any], call: ToolCall, context: Context, guessed: bool
 )
 def double_encoded(trajectory: Trajectory, context: Context) -> Outcome:
     def fix(call: ToolCall) -> Fix | None:
-        if call.arguments is not None or not call.raw:
+        if call.arguments is not None or not call.raw or not call.name:
             return None
         value, way = read_arguments(call.raw)
         if value is None or way != "encoded":

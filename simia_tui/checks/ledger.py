@@ -161,7 +161,9 @@ def _add_up(thing: Thing, rule: Total, turn: int) -> Iterator[Note]:
     if len(figures) < len(parts) + len(also) or not all(isinstance(entry, dict) for entry in entries):
         return
     if abs(sum(figures) - stated) > _CENT:
-        message = f"{show(rule.total)} of {thing.owner} is {show(thing.members[rule.total])}, but its {rule.parts} come to"
+        message = (
+            f"{show(rule.total)} of {thing.owner} is {show(thing.members[rule.total])}, but its {rule.parts} come to"
+        )
         yield Note(f"{message} {show(round(sum(figures), 2))}.", turn)
 
 

@@ -1,12 +1,23 @@
 """Runs the rules over a trajectory, in their order."""
 
-from simia_tui.checks import calls, conventions, ledger, limits, privacy, provenance, state, text, turns
+from simia_tui.checks import (
+    calls,
+    conventions,
+    ledger,
+    limits,
+    privacy,
+    provenance,
+    state,
+    text,
+    turns,
+    whole_calls,
+)
 from simia_tui.checks.context import Context
 from simia_tui.checks.hints import Hints
 from simia_tui.checks.rule import Rule
 from simia_tui.model import Finding, Severity, ToolSpec, Trajectory
 
-_REPAIRS = (*text.REPAIRS, *calls.REPAIRS, *conventions.REPAIRS)
+_REPAIRS = (*whole_calls.REPAIRS, *text.REPAIRS, *calls.REPAIRS, *conventions.REPAIRS)
 _LOOKS = (text, calls, conventions, turns, state, ledger, provenance, limits, privacy)
 
 RULES: dict[str, Rule] = {rule.id: rule for rule in (*_REPAIRS, *(rule for room in _LOOKS for rule in room.RULES))}

@@ -69,24 +69,22 @@ class _Given:
         first = self._found.get(value)
         if first is None:
             first = self._found[value] = self._first(value.casefold())
-        return first < before
+        return first < before or self._is_spelt(_SPACES.sub("", value.casefold()), before)
 
     def _first(self, value: str) -> int:
         """The first turn that holds `value`: -1 for policy and tools, a number past the end where none does."""
         if value in self._policy or value in self._definitions():
             return -1
-        for index, text in enumerate(self._turns):
-            if value in text:
-                return index
-        return self._first_bare(_SPACES.sub("", value))
+        return next((index for index, text in enumerate(self._turns) if value in text), len(self._turns))
 
-    def _first_bare(self, value: str) -> int:
-        for index, text in enumerate(self._turns):
+    def _is_spelt(self, value: str, before: int) -> bool:
+        """Whether a turn before `before` holds `value` in another spelling."""
+        for index, text in enumerate(self._turns[:before]):
             if text and index not in self._bare:
                 self._bare[index] = _SPACES.sub("", text)
             if value and value in self._bare.get(index, ""):
-                return index
-        return len(self._turns)
+                return True
+        return False
 
     def _definitions(self) -> str:
         if self._tools is None:

@@ -112,6 +112,15 @@ ROWS = [
         "</exemplar>",
     ),
     Row(
+        "call.text-repaired",
+        with_call(GOOD),
+        with_call(call("", raw='```json\n{"name": "book_seat", "arguments": {"seat": "aisle"}}\n```')),
+        1,
+        WARNING,
+        'read as "book_seat" with {"seat": "aisle"}',
+        {"seat": "aisle"},
+    ),
+    Row(
         "call.double-encoded",
         with_call(GOOD),
         with_call(call(raw='"{\\"seat\\": \\"aisle\\"}"')),
@@ -444,3 +453,39 @@ def test_a_simulated_user_may_hold_tools_of_its_own() -> None:
 def test_a_call_at_the_very_end_is_only_a_warning() -> None:
     trajectory = Trajectory(turns=(user(), says(None, GOOD)), tools=TOOLS)
     assert [(f.rule, f.severity) for f in checks.run(trajectory)[1]] == [("call.unanswered", WARNING)]
+
+
+def test_a_rule_that_the_pack_switches_off_does_not_run() -> None:
+    broken = visit(says("why</think> Yes."), user())
+    off = checks.Hints.of({"rules": {"off": ["text.think-tag"]}})
+    assert of("text.think-tag", checks.run(broken)[1])
+    assert checks.run(broken, hints=off)[1] == []
+
+
+def test_a_call_that_the_tool_refused_keeps_its_wrong_value() -> None:
+    hints = checks.Hints.of({"arguments": {"seat_id": {"prefix": "#", "form": "#s[0-9]"}}})
+    refused = reads(("get_seat", SEAT, "Error: seat not found", True))
+    result, findings = checks.run(refused, hints=hints)
+    assert result == refused
+    assert [(f.rule, f.severity) for f in findings] == [("call.no-schema", INFO), ("call.argument-form", WARNING)]
+    taken, findings = checks.run(reads(("get_seat", SEAT, FREE, False)), hints=hints)
+    assert [f.rule for f in findings if f.repaired] == ["call.argument-normalised"]
+    assert taken.turns[1].tool_calls[0].arguments == {"seat_id": "#s1"}
+
+
+def test_a_write_is_forgotten_when_another_touches_the_thing() -> None:
+    look, change = ("get_seat", SEAT, FREE, False), ("set_seat", {**SEAT, "state": "taken"}, "ok", False)
+    rule = "state.write-lost"
+    assert of(rule, checks.run(reads(look, change, look))[1])
+    assert of(rule, checks.run(reads(look, change, ("note_seat", {"seat_id": "s2"}, "ok", False), look))[1]) == []
+    for between in (("free_seat", SEAT, "ok", False), ("free_all", {}, "ok", False)):
+        assert not of(rule, checks.run(reads(look, change, between, look))[1])
+    refused = ("set_seat", {**SEAT, "state": "taken"}, "no", True)
+    assert not of(rule, checks.run(reads(look, refused, look))[1])
+    added = ("add_seat", {**SEAT, "state": "taken"}, "ok", False)
+    assert not of(rule, checks.run(reads(look, added, look))[1])
+
+
+@pytest.mark.parametrize("expression", ["2 ** 9", "1e3", "(1", "7 apples", "1,000 + 1", "1/0", "٣+1"])
+def test_a_sum_that_cannot_be_worked_out_is_not_judged(expression: str) -> None:
+    assert not of("observation.wrong-sum", checks.run(reads(("calculate", {"expression": expression}, "3", False)))[1])

@@ -61,15 +61,35 @@ SCHEMAS = st.none() | st.dictionaries(
     max_size=4,
 )
 TOOLS = st.lists(st.builds(ToolSpec, name=NAMES, parameters=SCHEMAS), max_size=3).map(tuple)
+HINTS = st.sampled_from(
+    [
+        {},
+        {
+            "ids": {"any": ".*"},
+            "arguments": {
+                "a": {"prefix": "#"},
+                "x_id": {"aliases": {"a": "b", "b": "ab", "ab": "a"}},
+                "get_a:b": {"starts": ["#"], "form": "[0-9]+", "options": ["1"]},
+            },
+            "status": [{"of": "id", "field": "v", "order": [["2"], ["1"]]}],
+            "totals": [{"of": "id", "total": "v", "parts": "a.b", "also": ["c"], "unless": {"k": [None]}}],
+            "limits": {"rounds": 1, "repeats": 2, "single_line": True},
+            "evaluation": [{"name": "t", "text": "a b c d e f g h i j k", "ids": ["a", "b"]}],
+            "checks": {"calculators": ["get_a"]},
+        },
+    ]
+).map(checks.Hints.of)
 TRAJECTORIES = st.builds(Trajectory, turns=st.lists(TURNS, max_size=6).map(tuple), tools=TOOLS)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(TRAJECTORIES)
-def test_any_trajectory_is_checked_and_a_second_run_changes_nothing(trajectory: Trajectory) -> None:
-    first, findings = checks.run(trajectory)
+@given(TRAJECTORIES, HINTS)
+def test_any_trajectory_is_checked_and_a_second_run_changes_nothing(
+    trajectory: Trajectory, hints: checks.Hints
+) -> None:
+    first, findings = checks.run(trajectory, hints=hints)
     assert not [finding for finding in findings if finding.rule == checks.FAILED]
-    second, again = checks.run(first)
+    second, again = checks.run(first, hints=hints)
     assert repr(second) == repr(first)
     assert not any(finding.repaired for finding in again)
     assert len(first.turns) == len(trajectory.turns)

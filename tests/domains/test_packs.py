@@ -1,0 +1,112 @@
+"""The shipped packs: what they say must hold of the real environments."""
+
+import gzip
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simia_tui import checks, domains, resources
+from simia_tui.domains import Pack
+
+PACKS = {
+    "agentbench-os": "agentbench-os",
+    "generic": "calls",
+    "library": "calls",
+    "mind2web": "mind2web",
+    "officebench": "officebench",
+    "tau-airline": "calls",
+    "tau-retail": "calls",
+    "tau-telecom": "calls",
+    "webshop": "webshop",
+}
+
+
+def load(name: str) -> Pack:
+    return domains.load(name, [resources.prompts()])
+
+
+@pytest.mark.parametrize(("name", "grammar"), PACKS.items())
+def test_every_pack_names_its_grammar_and_its_tools_have_valid_schemas(name: str, grammar: str) -> None:
+    from simia_tui.checks.schema import Schema
+
+    pack = load(name)
+    assert pack.grammar.name == grammar
+    assert pack.title and all(len(values) > 1 for values in pack.axes.values())
+    assert all(Schema(tool).usable and tool.description for tool in pack.tools)
+    named = {tool for error in pack.errors for tool in error.tools}
+    users = {"grant_app_permission", "set_network_mode_preference"}
+    assert named - users <= {tool.name for tool in pack.tools}
+
+
+def test_the_packs_of_the_issue_are_shipped() -> None:
+    assert set(PACKS) <= set(domains.names([resources.prompts()]))
+
+
+def executed(folder: Path, name: str) -> list[dict[str, Any]]:
+    text = gzip.decompress((folder / name).read_bytes()).decode()
+    return [json.loads(line) for line in text.split("\n") if line]
+
+
+def pattern(text: str) -> str:
+    return re.sub(r"\\{\w+\\}", ".+", re.escape(text))
+
+
+@pytest.mark.parametrize("domain", ["tau-airline", "tau-retail", "tau-telecom", "officebench"])
+def test_every_error_of_the_catalogue_was_said_by_the_real_environment(real_data: Path, domain: str) -> None:
+    file = (
+        "officebench_exec.jsonl.gz" if domain == "officebench" else f"{domain.replace('tau-', 'tau2_exec_')}.jsonl.gz"
+    )
+    said = {(call["name"], call["observation"]) for row in executed(real_data, file) for call in row["error_probes"]}
+    said |= {(call["name"], call["observation"]) for row in executed(real_data, file) for call in row["calls"]}
+    for error in load(domain).errors:
+        told = [text for tool, text in said if not error.tools or tool in error.tools]
+        assert any(re.search(pattern(error.text), text) for text in told), error.text
+
+
+@pytest.mark.parametrize("domain", ["airline", "retail", "telecom"])
+def test_real_calls_that_worked_satisfy_the_pack_and_bad_ones_do_not(real_data: Path, domain: str) -> None:
+    from simia_tui.model import ToolCall, Trajectory, Turn
+
+    pack = load(f"tau-{domain}")
+    hints = checks.Hints.of(pack.data)
+    known = {tool.name for tool in pack.tools}
+
+    def wrong(call: dict[str, Any]) -> set[str]:
+        made = ToolCall(name=call["name"], arguments=call["arguments"])
+        turns = (Turn(role="user", content="Hello."), Turn(role="assistant", tool_calls=(made,)))
+        found = checks.run(Trajectory(turns=turns), pack.tools, hints)[1]
+        return {f.rule for f in found if f.rule.startswith("call.")} - {"call.unanswered", "call.unfounded-id"}
+
+    worked = caught = bad = 0
+    for row in executed(real_data, f"tau2_exec_{domain}.jsonl.gz"):
+        for call in [*row["context_calls"], *row["calls"]]:
+            if call["name"] in known and not call["is_error"]:
+                assert wrong(call) == set(), call
+                worked += 1
+        for call in row["error_probes"]:
+            shape = call["probe"] in ("missing_argument", "unknown_argument", "unknown_tool", "wrong_type")
+            if shape and call.get("requestor") != "user":
+                bad += 1
+                caught += bool(wrong(call))
+    assert worked > 200
+    assert caught == bad > 100
+
+
+def test_real_office_actions_satisfy_the_pack(real_data: Path) -> None:
+    from simia_tui.model import ToolCall, Trajectory, Turn
+
+    pack = load("officebench")
+    hints = checks.Hints.of(pack.data)
+    rules: list[str] = []
+    for row in executed(real_data, "officebench_exec.jsonl.gz"):
+        turns = [Turn(role="user", content=row["user_instruction"])]
+        for call in row["calls"]:
+            made = ToolCall(name=call["name"], arguments=call["arguments"])
+            turns.append(Turn(role="assistant", tool_calls=(made,)))
+            turns.append(Turn(role="tool", content=call["observation"], is_error=call["is_error"]))
+        rules += [f.rule for f in checks.run(Trajectory(turns=tuple(turns)), pack.tools, hints)[1]]
+    # One sequence, derived by script, is longer than the environment would have let it be.
+    assert rules == ["limit.rounds"]
