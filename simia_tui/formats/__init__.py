@@ -6,7 +6,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -175,7 +174,7 @@ def detect(path: Path) -> str:
     seen: list[Item] = []
     for item in samples(path):
         seen.append(item)
-        found.update(name for name, reader in _FORMATS.items() if _fits(reader, item.value))
+        found.update(name for name, reader in _FORMATS.items() if _fits(reader, item))
     if found:
         name = max(_FORMATS, key=found.__getitem__)
         # One row with inline calls decides: that reader takes the plain rows of the family as well.
@@ -183,10 +182,11 @@ def detect(path: Path) -> str:
     raise UsageError(_unknown(path, seen))
 
 
-def _fits(reader: Format, value: Any) -> bool:
-    if isinstance(value, dict):
-        return reader.detect(value)
-    return isinstance(reader, Source) and reader.detect_other(value)
+def _fits(reader: Format, item: Item) -> bool:
+    """Whether a record is of this format; of a broken object only a format that reads it in pieces makes something."""
+    if isinstance(item.value, dict):
+        return (not item.reason or isinstance(reader, Source)) and reader.detect(item.value)
+    return not item.reason and isinstance(reader, Source) and reader.detect_other(item.value)
 
 
 def _unknown(path: Path, seen: list[Item]) -> str:
@@ -198,7 +198,7 @@ def _unknown(path: Path, seen: list[Item]) -> str:
     for reason in (reader.refusal(sample) for reader in sources for sample in samples_seen):
         if reason:
             return f"{path} cannot be imported: {reason}"
-    if not samples_seen and seen[-1].reason:
+    if seen[-1].reason and all(item.reason or not isinstance(item.value, dict) for item in seen):
         return f"{path} is not JSON that can be read: {seen[-1].reason}"
     return f"{path} is in no known format; the known ones are: {', '.join(_FORMATS)}."
 

@@ -22,7 +22,7 @@ _SAMPLES = "samples"
 _LINK = "attachment://"
 _UNKEPT = ("messages", "events", "attachments", "store", "output")
 _HEADS = ("header.json", "_journal/start.json")
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 _DEPTH = 64
 
 
@@ -115,6 +115,8 @@ def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[Any, str |
         with archive.open(entry) as file:
             data = file.read(ENTRY_BYTES + 1)
         text = data[:ENTRY_BYTES].decode()
+    except NotImplementedError:
+        return None, f"{entry.filename} is packed in a manner unknown here; turn the log into JSON first.", ""
     except _DAMAGED as error:
         return None, f"{entry.filename} cannot be unpacked ({type(error).__name__}).", ""
     try:

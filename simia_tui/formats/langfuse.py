@@ -56,7 +56,7 @@ def _field(row: dict[str, Any], name: str) -> Any:
 
 
 def _is_observation(row: dict[str, Any]) -> bool:
-    return row.get("type") in _TYPES and _field(row, "trace_id") is not None and "input" in row
+    return str(row.get("type")) in _TYPES and _field(row, "trace_id") is not None and "input" in row
 
 
 def _gather(trace: Trace, row: dict[str, Any]) -> None:

@@ -47,7 +47,8 @@ class OfficeBench(Source):
         if not isinstance(sample, list) or not all(isinstance(x, str) for x in sample[1:]):
             return False
         if len(sample) == _PAIR:
-            return isinstance(sample[0], str) or (isinstance(sample[0], dict) and "action" in sample[0])
+            refused = isinstance(sample[0], str) and sample[1].startswith("Malformed action!")
+            return refused or (isinstance(sample[0], dict) and {"app", "action"} <= sample[0].keys())
         return len(sample) == _TRIPLE and isinstance(sample[0], str) and _TASK.search(sample[1]) is not None
 
     def records(self, path: Path) -> Iterator[Item]:

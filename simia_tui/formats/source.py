@@ -129,14 +129,28 @@ def _broken(buffer: Buffer, key: str, what: str) -> Member:
 def samples(path: Path) -> Iterator[Item]:
     """What detection looks at: the first 32 records, or the outline of a single object that is very large.
 
+    A broken object gives its outline up to the fault, with the reason.
+
     Raises:
         UsageError: as `items` does.
     """
-    if _whole(path):
-        yield from islice(items(path), SAMPLE)
+    if not _whole(path):
+        yield Item(1, _outline(path), None, "")
         return
+    reasons = []
+    for item in islice(items(path), SAMPLE):
+        reasons.append(item.reason)
+        yield item
+    if reasons and all(reasons) and _is_object(path):
+        yield Item(1, _outline(path), reasons[-1], "")
+
+
+def _outline(path: Path) -> dict[str, Any]:
+    """The members of the first object as far as 8 MiB and its faults allow, with the beginnings of its arrays."""
     outline: dict[str, Any] = {}
     for member in members(path, Everything()):
+        if member.item.reason and member.item.value is None:
+            continue
         if member.place is None:
             outline[member.key] = member.item.value
         else:
@@ -145,12 +159,16 @@ def samples(path: Path) -> Iterator[Item]:
                 kept.append(member.item.value)
         if member.end > OUTLINE:
             break
-    yield Item(1, outline, None, "")
+    return outline
+
+
+def _is_object(path: Path) -> bool:
+    return head_of(path).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
 
 
 def _whole(path: Path) -> bool:
     """Whether the file can be sampled record by record without taking in a very large one."""
-    if not head_of(path).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+    if not _is_object(path):
         return True
     with opened(path) as file:
         try:

@@ -14,6 +14,7 @@ from simia_tui.model import ToolSpec, Trajectory
 _RUNS = "simulations"
 _VOICE = "it is a voice simulation, whose ticks are pieces of sound; only runs with written messages can be read."
 _UNKEPT = ("raw_data", "turn_idx")
+_HEAD = ("info", "tasks")
 
 
 class Tau2(Source):
@@ -71,7 +72,12 @@ def _is_voice(run: dict[str, Any]) -> bool:
 
 def _runs(path: Path) -> Iterator[Item]:
     """Each run with its task and the file's info; what stands behind the runs is looked up first."""
-    head = {m.key: m.item.value for m in members(path, {_RUNS}) if m.place is None and m.key in ("info", "tasks")}
+    head: dict[str, Any] = {}
+    for member in members(path, {_RUNS}):
+        if member.place is None and member.key in _HEAD:
+            head[member.key] = member.item.value
+            if len(head) == len(_HEAD):
+                break
     tasks = {str(task["id"]): task for task in list_of(head.get("tasks")) if isinstance(task, dict) and "id" in task}
     number = 0
     for member in members(path, {_RUNS}):
