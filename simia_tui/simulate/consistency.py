@@ -49,7 +49,16 @@ def learned(ledger: Ledger, call: ToolCall, answer: Answer, reads: bool) -> Ledg
     return base.after_read(ops, shown)
 
 
-_DENIAL = re.compile(r"\bnot[ _]found\b|\bthere is no\b|\b(?:does not|doesn't) exist\b|\bno such\b", re.IGNORECASE)
+_ABSENT = re.compile(r"\bnot[ _]found\b|\b(?:does not|doesn't) exist\b|\bunknown\b", re.IGNORECASE)
+
+
+def _denies(text: str, kind: str, own: str, arguments: Sequence[str]) -> bool:
+    """Whether a refusal says that the record does not exist, by its id or, where no argument is named, by its kind."""
+    if re.search(rf"\b(?:there is no|no such)\s+(?:\w+\s+)?[\"'#]?{re.escape(own)}(?!\w)", text, re.IGNORECASE):
+        return True
+    if not _ABSENT.search(text.replace("_", " ")):
+        return False
+    return own in text or (kind in text.casefold() and not any(value in text for value in arguments))
 
 
 def _refusal(ledger: Ledger, call: ToolCall, answer: Answer) -> Examined:
@@ -57,14 +66,18 @@ def _refusal(ledger: Ledger, call: ToolCall, answer: Answer) -> Examined:
     if answer.patch:
         message = "The tool refused the call, but the patch changes the ledger; a refused call changes nothing."
         found.append(Contradiction(kind="refusal writes", message=message))
-    if _DENIAL.search(answer.text.replace("_", " ")):
-        for name, value in (call.arguments or {}).items():
-            kind = name.removesuffix("s").removesuffix("_id")
-            for own in value if isinstance(value, list) else [value]:
-                if isinstance(own, str | int) and ledger.record((kind, str(own))) is not None:
-                    message = f"The answer denies {kind} {own}, which the ledger holds."
-                    found.append(Contradiction(kind="denied", message=message, record=f"{kind} {own}"))
+    given = [(name, str(own)) for name, value in (call.arguments or {}).items() for own in _ids(value)]
+    for name, own in given:
+        kind = name.removesuffix("s").removesuffix("_id")
+        if ledger.record((kind, own)) is not None and _denies(answer.text, kind, own, [value for _, value in given]):
+            message = f"The answer denies {kind} {own}, which the ledger holds."
+            found.append(Contradiction(kind="denied", message=message, record=f"{kind} {own}"))
     return Examined(ledger, tuple(found), answer._replace(patch=()))
+
+
+def _ids(value: Any) -> list[Any]:
+    values = value if isinstance(value, list) else [value]
+    return [own for own in values if isinstance(own, str | int) and not isinstance(own, bool) and str(own)]
 
 
 def _read(ledger: Ledger, answer: Answer, shown: Sequence[Seen]) -> Examined:
