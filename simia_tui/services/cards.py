@@ -136,19 +136,25 @@ def from_report(report: dict[str, Any]) -> list[Calibration]:
 
 
 def draw(
-    db: sqlite3.Connection, reviewer: str, size: int = 60, domain: str | None = None, random_seed: int | None = None
+    db: sqlite3.Connection,
+    reviewer: str,
+    size: int = 60,
+    domain: str | None = None,
+    random_seed: int | None = None,
+    compared: Sequence[Calibration] | None = None,
 ) -> int:
     """Draws and stores a deck of about `size` cards over the episodes that were not rejected; returns its key.
 
     Half are refusals, a quarter hidden successes, a quarter controls; where a kind has too few, the deck is smaller.
-    Each kind is spread over tools and templates. Reads bodies: run it in a thread.
+    Each kind is spread over tools and templates. The deck keeps `compared`, or a fresh comparison. Reads bodies: run
+    it in a thread.
 
     Raises:
         SimiaError: no episode has an observation.
     """
     seed = random.SystemRandom().randrange(2**31) if random_seed is None else random_seed
     rng = random.Random(seed)
-    compared = calibration(db, domain, seed)
+    report = to_report(calibration(db, domain, seed) if compared is None else compared)
     quota: dict[CardKind, int] = {"error": size - size // 4 * 2, "hidden": size // 4, "control": size // 4}
     frames = _frames(db, domain, rng)
     chosen = [(kind, item) for kind in KINDS for item in spread(frames[kind], quota[kind], rng, _stratum)]
@@ -157,7 +163,7 @@ def draw(
     rng.shuffle(chosen)
     nearest = Nearest(db)
     deck = [_card(kind, item, nearest) for kind, item in chosen]
-    return cards.add(db, reviewer, f"domain:{domain}" if domain else "", seed, to_report(compared), deck)
+    return cards.add(db, reviewer, f"domain:{domain}" if domain else "", seed, report, deck)
 
 
 def _frames(db: sqlite3.Connection, domain: str | None, rng: random.Random) -> dict[CardKind, list[Found]]:

@@ -179,12 +179,13 @@ class CardsScreen(RoomScreen):
     def _draw(self) -> None:
         self._drawing = True
         self.say("Drawing the deck …")
-        workspace, reviewer, size = self.bench.workspace, self.bench.reviewer, self.state.size
+        workspace, reviewer = self.bench.workspace, self.bench.reviewer
+        size, compared = self.state.size, self.state.calibrations
 
         def look() -> None:
             db = workspace.connect()
             try:
-                self.post_message(Drawn(service.draw(db, reviewer, size)))
+                self.post_message(Drawn(service.draw(db, reviewer, size, compared=compared)))
             except SimiaError as error:
                 self.post_message(Failed(str(error)))
             finally:

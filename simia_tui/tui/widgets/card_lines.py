@@ -152,8 +152,8 @@ def _call_lines(call: ToolCall, arguments: Sequence[Argument], width: int) -> li
     if call.arguments is None:
         raw = clip(visible(call.raw or ""), max(8, width - LABEL - 30))
         return [*lines, Line(((" " * LABEL + "arguments that are no object: ", "error"), (raw, ""))), GAP]
-    names = min(18, max((cell_len(visible(a.name)) for a in arguments), default=0))
-    values = max(10, (width - LABEL - names) * 2 // 5)
+    names = min(18, (width - LABEL) // 3, max((cell_len(visible(a.name)) for a in arguments), default=0))
+    values = max(6, (width - LABEL - names - 4) * 2 // 5)
     return [*lines, *(_argument_line(argument, names, values, width) for argument in arguments), GAP]
 
 
@@ -162,7 +162,7 @@ def _argument_line(argument: Argument, names: int, values: int, width: int) -> L
     declared, shade = (argument.declared, "muted") if argument.declared is not None else ("not declared", "warning")
     if argument.value is None:
         declared = f"required {declared}"
-    shown = fit(visible(value), min(values, max(10, cell_len(visible(value)))))
+    shown = fit(visible(value), min(values, max(9, cell_len(visible(value)))))
     room = width - LABEL - names - cell_len(shown) - 4
     return Line(
         (
