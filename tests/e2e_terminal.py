@@ -18,7 +18,8 @@ class Terminal:
         self._log = socket.with_suffix(".raw")
         shell = ["env", "-i", "PS1=ready> ", "TERM=xterm-256color", f"PATH={os.environ['PATH']}", "LANG=C.UTF-8"]
         shell += [f"HOME={socket.parent}", "SIMIA_REVIEWER=tester", f"PYTHONPATH={os.environ.get('PYTHONPATH', '')}"]
-        self._tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", *shell, "sh", "-i")
+        self._shell = [*shell, "sh", "-i"]
+        self._tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", *self._shell)
         self._tmux("pipe-pane", "-o", f"cat >> '{self._log}'")
         self.wait_for("ready>")
 
@@ -70,6 +71,11 @@ class Terminal:
 
     def resize(self, width: int, height: int) -> None:
         self._tmux("resize-window", "-x", str(width), "-y", str(height))
+
+    def renew(self) -> None:
+        """A new shell in a new terminal, as a user opens one after a crash."""
+        self._tmux("respawn-pane", "-k", *self._shell)
+        self.wait_for("ready>")
 
     def close(self) -> None:
         subprocess.run(["tmux", "-S", str(self._socket), "kill-server"], capture_output=True, check=False)

@@ -58,8 +58,8 @@ def test_demo_opens_decides_undoes_and_leaves_the_terminal_as_it_was(terminal: T
     terminal.wait_for("From seeds to runs", gone=True)
     terminal.wait_for("ready>")
     assert_restored(terminal)
-    terminal.keys("echo $?", "Enter")
-    terminal.wait_for("\n0\n")
+    terminal.keys("echo code=$?", "Enter")
+    terminal.wait_for("code=0")
 
 
 def test_decisions_outlive_a_kill_and_can_all_be_undone(terminal: Terminal, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_decisions_outlive_a_kill_and_can_all_be_undone(terminal: Terminal, tmp_
     terminal.wait_for("Killed")
     assert statuses(root) == {"approved": 14, "flagged": 6, "pending": 4}
 
-    terminal.keys("reset", "Enter")
+    terminal.renew()
     terminal.run(*SIMIA, "--workspace", str(root))
     terminal.wait_for("4 episodes wait for a decision")
     terminal.keys("g", "e")

@@ -57,9 +57,7 @@ async def test_import_counts_first_and_writes_on_the_second_enter(
         assert "1 rows in quarantine" in bench.text
 
 
-@pytest.mark.parametrize(
-    ("path", "says"), [("", "Write the path"), ("nowhere.json", "There is no file")]
-)
+@pytest.mark.parametrize(("path", "says"), [("", "Write the path"), ("nowhere.json", "There is no file")])
 async def test_import_of_nothing_is_one_sentence(workspace: Workspace, opened: Opened, path: str, says: str) -> None:
     async with opened(workspace) as bench:
         await bench.keys("I")
@@ -67,6 +65,19 @@ async def test_import_of_nothing_is_one_sentence(workspace: Workspace, opened: O
         text = await bench.keys("enter")
         assert says in " ".join(text.split())
         assert isinstance(await bench.keys("escape"), str) and isinstance(bench.app.screen, HomeScreen)
+
+
+async def test_import_of_a_folder_takes_its_files(workspace: Workspace, opened: Opened, traces: Path) -> None:
+    (traces.parent / "folder").mkdir()
+    for number, text in enumerate(("Three", "Four")):
+        line = json.dumps(formats.write_openai(make_trajectory(text)))
+        (traces.parent / "folder" / f"{number}.jsonl").write_text(line + "\n")
+    async with opened(workspace) as bench:
+        await bench.keys("I")
+        bench.app.focused.value = str(traces.parent / "folder")
+        assert "2 files" in await bench.keys("enter")
+        await bench.keys("enter")
+    assert sum(trajectories.counts(workspace.connect()).values()) == 2
 
 
 async def test_simulate_queues_a_job_and_shows_it(

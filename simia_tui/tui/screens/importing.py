@@ -71,14 +71,16 @@ class ImportDialog(Form):
 
     def _done(self, report: ImportReport, asked: tuple[str, str, str]) -> None:
         self.busy = False
-        (file,) = report.files
+        formats = ", ".join(sorted({file.format for file in report.files}))
+        many = f"{len(report.files):,} files, " if len(report.files) > 1 else ""
         figures = (
-            f"{file.format}: {report.added:,} new, {report.duplicates:,} here already, "
+            f"{many}{formats}: {report.added:,} new, {report.duplicates:,} here already, "
             f"{report.quarantined:,} that cannot be read"
         )
         if not report.dry_run:
             self.dismiss(f"Imported {figures}.")
             return
         self._counted = asked
-        reasons = "".join(f"\n  {reason}" for reason in file.reasons[:5])
+        found = [reason for file in report.files for reason in file.reasons]
+        reasons = "".join(f"\n  {reason}" for reason in found[:5])
         self.report(f"{figures}.{reasons}\nNothing is written yet: enter imports.")

@@ -48,8 +48,11 @@ def head(row: Row | None, width: int) -> Content:
         return Content("")
     word, _ = STATUS_INK[row.status]
     fault = f": {row.fault}" if row.fault else ""
-    origin = f"job {row.job} task {row.ord}" if row.job is not None else f"row {row.row} of {row.path or ''}"
-    parts = [f"#{row.pk}", row.id[:8], f"{word}{fault}", f"rules: {row.verdict}", origin]
+    parts = [f"#{row.pk}", row.id[:8], f"{word}{fault}", f"rules: {row.verdict}"]
+    if row.job is not None:
+        parts.append(f"job {row.job} task {row.ord}")
+    elif row.path is not None:
+        parts.append(f"row {row.row} of {row.path}")
     if row.revision:
         parts.insert(4, f"revision {row.revision}")
     demo = "demo model  " if row.demo else ""
