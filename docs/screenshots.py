@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simia_tui.model import JobStatus, TrainSpec
-from simia_tui.services import demo, exporting, processes, training
+from simia_tui.services import demo, exporting, processes, synthesis, training
 from simia_tui.store import Query, Workspace, decisions, jobs, runs, trajectories
 from simia_tui.tui.app import Workbench
 
@@ -33,11 +33,13 @@ def wait(holds: Callable[[], bool], what: str) -> None:
 
 def without_network(svg: str) -> str:
     """The picture without the fonts that it would load from another host; the reader's monospace font serves."""
-    svg = re.sub(r"@font-face\s*\{[^}]*\}", "", svg)
+    svg = re.sub(r"@font-face\s*\{[^}]*\}|<!--.*?-->", "", svg, flags=re.DOTALL)
     return re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE)
 
 
-async def shoot(workspace: Workspace, name: str, *keys: str, size: tuple[int, int] = SIZE) -> None:
+async def shoot(
+    workspace: Workspace, name: str, *keys: str, size: tuple[int, int] = SIZE, patience: float = 0.6
+) -> None:
     """Presses `keys` in a workbench of its own and saves what it then shows."""
     app = Workbench(workspace)
     async with app.run_test(size=size) as pilot:
@@ -47,7 +49,7 @@ async def shoot(workspace: Workspace, name: str, *keys: str, size: tuple[int, in
                 await pilot.press(key)
             await app.workers.wait_for_complete()
             await pilot.pause(0.1)
-        await pilot.pause(0.6)
+        await pilot.pause(patience)
         picture = without_network(app.export_screenshot(title="simia", simplify=True))
     (IMAGES / f"{name}.svg").write_text(picture, encoding="utf-8")
     print(f"docs/images/{name}.svg")
@@ -79,8 +81,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         workspace = demo.prepare(Path(folder) / "demo")
         db = workspace.connect()
-        wait(lambda: jobs.jobs(db)[0].done >= 40, "a job with results")
-        asyncio.run(shoot(workspace, "jobs", "g", "j"))
         wait(lambda: jobs.jobs(db)[0].status is JobStatus.DONE, "the end of the job")
         asyncio.run(shoot(workspace, "seeds", "g", "s"))
         asyncio.run(shoot(workspace, "simulate", "S"))
@@ -93,6 +93,11 @@ def main() -> None:
         train(workspace)
         asyncio.run(shoot(workspace, "exports", "g", "x"))
         asyncio.run(shoot(workspace, "home"))
+        planned = synthesis.plan(db, demo.settings_of(workspace), 2000, domain=demo.DOMAIN, concurrency=8)
+        job = synthesis.queue(workspace, db, planned).id
+        wait(lambda: jobs.job(db, job).done >= 40, "a job with results")
+        asyncio.run(shoot(workspace, "jobs", "g", "j", patience=3.0))
+        jobs.set_desired(db, job, "cancelled")
         for run in runs.runs(db):
             training.stop_run(db, run.id)
             wait(lambda pk=run.id: runs.run(db, pk).status.ended, "the end of the run")  # type: ignore[misc]
