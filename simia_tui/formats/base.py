@@ -68,13 +68,14 @@ class Writer:
 
 def too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
     """Whether dicts and lists nest more than `limit` levels in `value`; looks level by level, without recursion."""
-    level = [value] if isinstance(value, dict | list) else []
+    boxes = (dict, list)
+    level = [value] if isinstance(value, boxes) else []
     for _ in range(limit):
         if not level:
             return False
         inner: list[Any] = []
         for box in level:
-            inner += [x for x in (box.values() if isinstance(box, dict) else box) if isinstance(x, dict | list)]
+            inner += [x for x in (box.values() if isinstance(box, dict) else box) if isinstance(x, boxes)]
         level = inner
     return bool(level)
 
@@ -104,7 +105,8 @@ def strict_json(text: str) -> Any:
         value = _STRICT.decode(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    if too_deep(value):
+    # What has not that many brackets cannot nest that deep; arguments mostly are short.
+    if text.count("{") + text.count("[") > MAX_DEPTH and too_deep(value):
         raise ValueError("nested too deeply")
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()
@@ -145,7 +147,12 @@ def read_tools(value: Any) -> tuple[ToolSpec, ...]:
     """
     if value is None or value in ("", []):
         return ()
-    return _tools_of_text(value) if isinstance(value, str) else _tools_of_list(value)
+    if isinstance(value, str):
+        return _tools_of_text(value)
+    try:
+        return _tools_of_text(json_text(value))
+    except ValueError:
+        return _tools_of_list(value)
 
 
 @lru_cache(maxsize=TOOL_CACHE)

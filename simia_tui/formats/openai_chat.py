@@ -77,7 +77,9 @@ class Messages:
         role = _ROLES.get(str(message.get("role")))
         if role is None:
             raise RowError(f"Turn {index + 1} has the role “{str(message.get('role'))[:40]}”, which is not known.")
-        more = {key: value for key, value in message.items() if key not in _KNOWN and value is not None}
+        more: dict[str, Any] = {}
+        if not _KNOWN.issuperset(message):
+            more = {key: value for key, value in message.items() if key not in _KNOWN and value is not None}
         error = message.get("error")
         if error and error is not True:
             more["error"] = error

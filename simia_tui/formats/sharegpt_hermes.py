@@ -240,7 +240,7 @@ def said(turn: Turn) -> str:
 
 def _call(call: ToolCall) -> str:
     text = call_json(call)
-    return text if not call.name else _escaped(text)
+    return text if not call.name and call.arguments is None else _escaped(text)
 
 
 def _escaped(text: str) -> str:
