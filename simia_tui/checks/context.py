@@ -1,8 +1,9 @@
 """What the rules of one run share: the tool specs, the hints of the domain, and work done once for all rules."""
 
-import json
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from pydantic_core import from_json
 
 from simia_tui.checks.hints import Hints
 from simia_tui.checks.pairing import Pairing, pair
@@ -68,6 +69,10 @@ class Context:
         """The calls of the assistant; the tools that a simulated user holds are not declared to the agent."""
         return self.view(trajectory, _agent_calls)
 
+    def text(self, trajectory: Trajectory) -> str:
+        """Everything that any side says, thinks or answers, as one text: to see at once what stands nowhere."""
+        return self.view(trajectory, _text)
+
     def parsed(self, text: str | None) -> Any:
         """The JSON object or array that `text` is; None where it is something else."""
         if not text or text.lstrip()[:1] not in ("{", "["):
@@ -81,9 +86,15 @@ class Context:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return from_json(text)
+    except ValueError:
         return None
+
+
+def _text(trajectory: Trajectory, context: Context) -> str:
+    parts = [turn.content for turn in trajectory.turns if turn.content]
+    parts += [turn.reasoning for turn in trajectory.turns if turn.reasoning]
+    return "\n".join(parts)
 
 
 def _pairing(trajectory: Trajectory, context: Context) -> Pairing:

@@ -3,7 +3,7 @@
 They come from `[arguments]` of the pack of the trajectory's own domain, and from nowhere else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from simia_tui.checks.calls import Fix, fix_calls, text_of
@@ -74,27 +74,29 @@ def _refused(trajectory: Trajectory, context: Context) -> set[int]:
 _Path = tuple[str | int, ...]
 
 
-def _matches(call: ToolCall, rules: Any) -> list[tuple[_Path, ArgumentRule, str]]:
+def _matches(call: ToolCall, rules: Mapping[str, tuple[ArgumentRule, ...]]) -> list[tuple[_Path, ArgumentRule, str]]:
     """The texts among the arguments to which a rule applies, with their places; the narrowest rule decides."""
     found = []
-    for path, value in _texts(call.arguments, (), 0):
-        names = tuple(part for part in path if isinstance(part, str))
-        fitting = [
-            rule
-            for rule in rules.get(names[-1] if names else "", ())
-            if rule.tool in (None, call.name) and names[-len(rule.path) :] == rule.path
-        ]
-        if fitting:
-            found.append((path, max(fitting, key=lambda rule: (rule.tool is not None, len(rule.path))), value))
+    waiting: list[tuple[_Path, str, Any]] = [((), "", call.arguments)]
+    while waiting:
+        path, name, value = waiting.pop()
+        if isinstance(value, str):
+            rule = _narrowest(rules.get(name, ()), call, path)
+            if rule is not None:
+                found.append((path, rule, value))
+        elif len(path) < _DEEPEST and isinstance(value, dict):
+            waiting += [((*path, key), key, inner) for key, inner in value.items()]
+        elif len(path) < _DEEPEST and isinstance(value, list):
+            waiting += [((*path, at), name, inner) for at, inner in enumerate(value)]
     return found
 
 
-def _texts(value: Any, path: _Path, depth: int) -> Iterator[tuple[_Path, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict | list) and depth < _DEEPEST:
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _texts(inner, (*path, key), depth + 1)
+def _narrowest(rules: tuple[ArgumentRule, ...], call: ToolCall, path: _Path) -> ArgumentRule | None:
+    if not rules:
+        return None
+    names = tuple(part for part in path if isinstance(part, str))
+    fitting = [rule for rule in rules if rule.tool in (None, call.name) and names[-len(rule.path) :] == rule.path]
+    return max(fitting, key=lambda rule: (rule.tool is not None, len(rule.path)), default=None)
 
 
 def _changed(value: Any, changes: dict[_Path, str], path: _Path) -> Any:

@@ -52,7 +52,7 @@ def write_lost(trajectory: Trajectory, context: Context) -> Iterator[Note]:
                 _enter(exchange, ledger, members)
         for thing in told:
             yield from _compare(thing, exchange, ledger)
-            members[thing.owner] = {**members.get(thing.owner, {}), **thing.members}
+            members.setdefault(thing.owner, {}).update(thing.members)
 
 
 def _sets(exchange: Exchange) -> bool:

@@ -20,7 +20,10 @@ _SECRETS = re.compile(
     r"|\b(?P<signed_token>eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,})"
     r"|(?P<password_in_address>[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{1,64}:[^\s/@]{3,64}@)"
 )
-_SECRET_MARK = re.compile(r"PRIVATE KEY|AKIA|ASIA|sk-|hf_|AIza|gh[pousr]_|github_pat_|glpat-|xox|eyJ|://[^\s/]*@")
+_SECRET_MARKS = ("PRIVATE KEY", "AKIA", "ASIA", "sk-", "hf_", "AIza", "gh", "github_pat_", "glpat-", "xox", "eyJ", "@")
+"""One of these is in every secret; to look for them first is many times faster."""
+
+_MARKED = re.compile(r"PRIVATE KEY|AKIA|ASIA|sk-|hf_|AIza|gh[pousr]_|github_pat_|glpat-|xox|eyJ|://[^\s/]*@")
 
 
 @check(
@@ -29,8 +32,8 @@ _SECRET_MARK = re.compile(r"PRIVATE KEY|AKIA|ASIA|sk-|hf_|AIza|gh[pousr]_|github
     "A key or token in a trajectory would be trained on, exported and published with it.",
 )
 def secret(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    for index, text in _texts(trajectory):
-        if _SECRET_MARK.search(text):
+    for index, text in _texts(trajectory, context):
+        if any(mark in text for mark in _SECRET_MARKS) and _MARKED.search(text):
             for match in _SECRETS.finditer(text):
                 kind = (match.lastgroup or "").replace("_", " ")
                 yield Note(f"The text holds what looks like {'an' if kind[0] in 'aeiou' else 'a'} {kind}.", index)
@@ -57,8 +60,8 @@ def personal(trajectory: Trajectory, context: Context) -> Iterator[Note]:
         # What a simulator made up belongs to no one.
         return
     places: dict[str, list[int]] = {}
-    for index, text in _texts(trajectory):
-        if "@" not in text and not _FOUR_DIGITS.search(text):
+    for index, text in _texts(trajectory, context):
+        if "@" not in text and not _NUMBERS.search(text):
             continue
         for match in _PERSONAL.finditer(text):
             kind = match.lastgroup or ""
@@ -69,7 +72,8 @@ def personal(trajectory: Trajectory, context: Context) -> Iterator[Note]:
         yield Note(f"The text holds what looks like a {kind.replace('_', ' ')}{more}.", turns[0])
 
 
-_FOUR_DIGITS = re.compile(r"\d{4}|\d-\d{2}-\d")
+_NUMBERS = re.compile(r"[0-9](?:[0-9]{3}[ -]?[0-9]{4}|-[0-9]{2}-[0-9]{4})")
+"""Every number that the pattern looks for holds eight digits in two groups, or the end of a social security number."""
 
 
 def _is_mail(domain: str) -> bool:
@@ -106,15 +110,16 @@ _IS_REAL: dict[str, Callable[[str], bool]] = {
 }
 
 
-def _texts(trajectory: Trajectory) -> Iterator[tuple[int, str]]:
+def _texts(trajectory: Trajectory, context: Context) -> list[tuple[int, str]]:
     """Everything that was said or answered, with its turn; arguments repeat what the user or a tool said."""
-    for index, turn in enumerate(trajectory.turns):
-        if turn.content:
-            yield index, turn.content
-        for call in turn.tool_calls:
-            for value in (call.arguments or {}).values():
-                if isinstance(value, str) and value:
-                    yield index, value
+    return context.view(trajectory, _all_texts)
+
+
+def _all_texts(trajectory: Trajectory, context: Context) -> list[tuple[int, str]]:
+    found = [(index, turn.content) for index, turn in enumerate(trajectory.turns) if turn.content]
+    for index, _, call in context.calls(trajectory):
+        found += [(index, value) for value in (call.arguments or {}).values() if isinstance(value, str) and value]
+    return found
 
 
 @check(

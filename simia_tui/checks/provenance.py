@@ -55,12 +55,9 @@ class _Given:
     """What others than the assistant have said, turn by turn; case, spaces and punctuation in ids do not count."""
 
     def __init__(self, trajectory: Trajectory, context: Context) -> None:
-        self._turns = [
-            turn.content.casefold() if turn.role != "assistant" and turn.content else "" for turn in trajectory.turns
-        ]
-        self._policy = (trajectory.policy or "").casefold()
+        self._turns = [turn.content or "" if turn.role != "assistant" else "" for turn in trajectory.turns]
+        self._policy = trajectory.policy or ""
         self._context = context
-        self._tools: str | None = None
         self._bare: dict[int, str] = {}
         self._found: dict[str, int] = {}
 
@@ -68,32 +65,36 @@ class _Given:
         """Whether `value` was given before the turn `before`."""
         first = self._found.get(value)
         if first is None:
-            first = self._found[value] = self._first(value.casefold())
-        return first < before or self._is_spelt(_SPACES.sub("", value.casefold()), before)
+            first = self._found[value] = self._first(value)
+        return first < before or self._is_spelt(_bared(value), before) or self._is_declared(value)
 
     def _first(self, value: str) -> int:
-        """The first turn that holds `value`: -1 for policy and tools, a number past the end where none does."""
-        if value in self._policy or value in self._definitions():
-            return -1
+        """The first turn that holds `value` as it stands; a number past the end where none does."""
         return next((index for index, text in enumerate(self._turns) if value in text), len(self._turns))
 
     def _is_spelt(self, value: str, before: int) -> bool:
         """Whether a turn before `before` holds `value` in another spelling."""
         for index, text in enumerate(self._turns[:before]):
             if text and index not in self._bare:
-                self._bare[index] = _SPACES.sub("", text)
+                self._bare[index] = _bared(text)
             if value and value in self._bare.get(index, ""):
                 return True
         return False
 
-    def _definitions(self) -> str:
-        if self._tools is None:
-            specs = [[spec.description, spec.parameters] for spec in self._context.specs]
-            try:
-                self._tools = json.dumps(specs, ensure_ascii=False).casefold()
-            except (ValueError, TypeError, RecursionError):
-                self._tools = ""
-        return self._tools
+    def _is_declared(self, value: str) -> bool:
+        return value.casefold() in self._policy.casefold() or value.casefold() in _definitions(self._context)
+
+
+def _bared(text: str) -> str:
+    return _SPACES.sub("", text.casefold())
+
+
+def _definitions(context: Context) -> str:
+    specs = [[spec.description, spec.parameters] for spec in context.specs]
+    try:
+        return json.dumps(specs, ensure_ascii=False).casefold()
+    except (ValueError, TypeError, RecursionError):
+        return ""
 
 
 _ANNOUNCED = re.compile(

@@ -79,13 +79,17 @@ def _contradictions(
                 yield Note(f"{show(field)} of {thing.owner} is {stated}, with no write between.", exchange.turn)
                 return
     for thing in told:
-        clear = {key: value for key, value in thing.members.items() if (thing.chain, key) not in unclear}
+        clear = thing.members
+        if unclear:
+            clear = {key: value for key, value in clear.items() if (thing.chain, key) not in unclear}
         known.setdefault((exchange.after, thing.chain), []).append((exchange.turn, clear))
 
 
 def _unclear(told: list[Thing]) -> set[tuple[Chain, str]]:
     """The members that one observation states in two ways."""
     seen: dict[Chain, dict[str, Any]] = {}
+    if len({thing.chain for thing in told}) == len(told):
+        return set()
     unclear: set[tuple[Chain, str]] = set()
     for chain, members in told:
         before = seen.setdefault(chain, members)

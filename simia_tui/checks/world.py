@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from simia_tui.checks.context import Context
 from simia_tui.checks.hints import Hints
-from simia_tui.model import ToolCall, Trajectory, Turn, canonical_json
+from simia_tui.model import ToolCall, Trajectory, Turn
 
 _READ_VERBS = re.compile(
     r"get|list|search|find|check|lookup|look|calculate|read|view|show|fetch|query|count|think|verify|describe|compare"
@@ -51,7 +51,7 @@ class Exchange(NamedTuple):
     """A call and its observation; `turn` is the index of the tool turn.
 
     `before` and `after` number the states of the world: equal numbers mean that nothing was written between.
-    `key` is equal for equal calls; None where the arguments are unknown, no JSON, or the answer may change by itself.
+    `key` is equal for equal calls; None where the arguments are unknown or the answer may change by itself.
     """
 
     call: ToolCall
@@ -67,8 +67,8 @@ def _key(call: ToolCall) -> str | None:
     if call.arguments is None or moves(call.name):
         return None
     try:
-        return canonical_json([call.name, call.arguments])
-    except (ValueError, TypeError, RecursionError):
+        return f"{call.name} {sorted(call.arguments.items())!r}"
+    except RecursionError:
         return None
 
 
