@@ -90,7 +90,7 @@ class Runner:
         while True:
             turn = await self._turn(self._room())
             self._launch(turn.tasks)
-            ending = self._ending or self._wanted(turn) or self._idle(turn)
+            ending = self._ending or self._wanted(turn) or await self._idle(turn)
             if ending is not None:
                 return await self._land(ending)
             await self._wait(self._pause())
@@ -103,7 +103,7 @@ class Runner:
             return Ending(JobStatus.QUEUED, "The worker was stopped; the job goes on when one is started.")
         return None
 
-    def _idle(self, turn: Turn) -> Ending | None:
+    async def _idle(self, turn: Turn) -> Ending | None:
         """The end of a job that has nothing under way and nothing left, or no funds for what is left."""
         if self._flying or self._inbox or self._results or turn.tasks:
             return None
@@ -112,9 +112,22 @@ class Runner:
             return Ending(JobStatus.PAUSED, f"{said} ({turn.spent / NANO:.4f} USD are spent); it needs a new job.")
         if turn.due is not None:
             return None
+        if turn.done < self._job.target and turn.failed:
+            added = await self._journal.do(partial(store.replace_failed, pk=self._job.id, spare=self._spec.spare))
+            if added:
+                self._log.append(f"{added} new tasks take the place of tasks that failed.")
+                self._due = 0.0
+                return None
+        return self._finished(turn)
+
+    def _finished(self, turn: Turn) -> Ending:
+        target = self._job.target
         if turn.done == 0 and turn.failed:
             return Ending(JobStatus.FAILED, f"None of {turn.failed} tasks brought an episode; see its attempts.")
-        return Ending(JobStatus.DONE, f"{turn.failed} tasks failed; retry them with r." if turn.failed else None)
+        if turn.done < target:
+            said = f"{turn.done} of {target} were reached: {turn.failed} tasks failed, no more are put in their place"
+            return Ending(JobStatus.DONE, f"{said}; retry them with r.")
+        return Ending(JobStatus.DONE, f"{turn.failed} tasks failed and were replaced." if turn.failed else None)
 
     def _room(self) -> int:
         """How many tasks to claim now."""

@@ -12,6 +12,7 @@ from simia_tui.llm import Price as PriceTable
 from simia_tui.model import Attempt, Finding, Origin, Outcome, SynthesizeSpec, ToolSpec, Trajectory, Usage
 from simia_tui.simulate import reply as replies
 from simia_tui.simulate import synthesize
+from simia_tui.simulate.variation import with_controls
 from simia_tui.store import New, Workspace, trajectories
 from simia_tui.store.tasks import MAX_ATTEMPTS, Result, Task
 
@@ -29,6 +30,7 @@ class Synthesis:
         self._roots = workspace.prompt_roots()
         self._pack = lru_cache(maxsize=None)(lambda domain: domains.load(domain, self._roots))
         self._seed = lru_cache(maxsize=256)(lambda pk: trajectories.get(db, pk))
+        self._writer = lru_cache(maxsize=256)(self._make_writer)
         self._inferred = self._infer(seeds)
         self._price = PriceTable.model_validate(spec.price) if spec.price else None
         sizes = {pk: self._worst(pk) for pk in seeds}
@@ -58,10 +60,13 @@ class Synthesis:
 
     def prompt(self, task: Task) -> synthesize.Prompt:
         """The request of a task; the same each time it is asked."""
-        seed = self._seed(task.seed)
-        return synthesize.prompt(
-            self._pack(seed.domain), seed, self.tools(seed), task.ord, self.spec.random_seed, task.draw
-        )
+        return self._writer(task.seed).prompt(task.ord, self.spec.random_seed, task.draw)
+
+    def _make_writer(self, pk: int) -> synthesize.Writer:
+        seed, spec = self._seed(pk), self.spec
+        pack = self._pack(seed.domain)
+        axes = with_controls(pack.axes, spec.axes, spec.errors, spec.feedback)
+        return synthesize.Writer(pack, seed, self.tools(seed), axes)
 
     async def ask(self, client: Client, task: Task, prompt: synthesize.Prompt) -> Reply:
         """One request for a task."""
@@ -132,6 +137,8 @@ class Synthesis:
         trajectory, said = replies.parse(text, seed, tools, origin)
         if trajectory is None:
             return None, "The reply holds no assistant turn that could be read."
+        axes = self._writer(task.seed).axes(task.ord, self.spec.random_seed)
+        trajectory = trajectory.model_copy(update={"meta": {**trajectory.meta, "axes": axes}})
         hints = checks.Hints.of(self._pack(seed.domain).data)
         checked, found = checks.run(trajectory, tools, hints)
         findings: list[Finding] = [*said, *found]

@@ -27,7 +27,9 @@ class JobStatus(StrEnum):
 class SynthesizeSpec(Record):
     """What a synthesize job was asked for; frozen when the job is made.
 
-    `price` is in USD per 1,000,000 tokens (`input`, `cached`, `output`), None where it is not known.
+    `price` is in USD per 1,000,000 tokens (`input`, `cached`, `output`), None where it is not known. `axes` replace
+    axes of the domain's pack by name; `errors` and `feedback` say how often tools fail and how much they tell (None: as
+    the exemplar has it). Failed tasks are replaced until the target is reached, by at most `spare` times the target.
     """
 
     kind: Literal["synthesize"] = "synthesize"
@@ -46,6 +48,10 @@ class SynthesizeSpec(Record):
     random_seed: int = 0
     demo: bool = True
     defect_rate: float = 0.25
+    axes: dict[str, tuple[str, ...]] = {}
+    errors: Literal["none", "few", "some", "many"] | None = None
+    feedback: Literal["rich", "terse", "binary"] | None = None
+    spare: float = 0.5
 
 
 class Job(Record):
@@ -160,9 +166,18 @@ class RunStatus(StrEnum):
 
 
 class TrainSpec(Record):
-    """What a training run was asked for. `model` None means: random weights of the profile's shape."""
+    """What a training run was asked for. `model` None means: random weights of the profile's shape.
 
-    method: Literal["sft"] = "sft"
+    `adapter` is the run whose adapter is trained further (with its base model). `target` observations trains the tools'
+    answers instead of the assistant's turns: a world model. `report_to` is a tracker that the trainer also writes to.
+
+    For GRPO: `groups` tasks a step with `group_size` rollouts each; `kl` weighs the distance from the start;
+    `turn_tokens` and `conversation_tokens` cap one turn and a whole conversation in the policy's tokens. `endpoint`,
+    `base_url`, `simulator` (a model) and `key_env` say who plays tools, user and judge; "demo" is the offline demo.
+    `arena` names the factory of the environment as `package.module:function`; None takes the simulated one.
+    """
+
+    method: Literal["sft", "grpo"] = "sft"
     profile: str = "tiny"
     model: str | None = None
     max_steps: int | None = None
@@ -172,6 +187,26 @@ class TrainSpec(Record):
     max_length: int | None = None
     lora_rank: int | None = None
     random_seed: int = 0
+    adapter: int | None = None
+    target: Literal["assistant", "observations"] = "assistant"
+    quantize: Literal["4bit"] | None = None
+    report_to: Literal["trackio", "wandb", "tensorboard", "mlflow"] | None = None
+    group_size: int | None = None
+    groups: int | None = None
+    kl: float | None = None
+    temperature: float | None = None
+    max_turns: int | None = None
+    turn_tokens: int | None = None
+    conversation_tokens: int | None = None
+    loss_type: str | None = None
+    vllm: Literal["colocate", "server"] | None = None
+    endpoint: str = "demo"
+    base_url: str | None = None
+    simulator: str | None = None
+    key_env: str | None = None
+    concurrency: int = 64
+    judge_samples: int = 1
+    arena: str | None = None
 
 
 class Run(Record):

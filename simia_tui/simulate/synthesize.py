@@ -2,11 +2,12 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from simia_tui.domains import Pack
 from simia_tui.model import ToolSpec, Trajectory, Turn, content_hash
+from simia_tui.simulate.variation import axes_for
 
 
 class Prompt(NamedTuple):
@@ -17,34 +18,48 @@ class Prompt(NamedTuple):
     version: str
 
 
-def prompt(
-    pack: Pack, seed: Trajectory, tools: Sequence[ToolSpec], ord_: int, random_seed: int, draw: int = 0
-) -> Prompt:
-    """The request for task `ord_` of a job; `draw` counts the replies to it that were of no use.
+class Writer:
+    """What the requests with one seed share, put together once. `axes` None: those of the pack."""
 
-    What stays the same for all tasks of a seed stands first, so that a provider's prompt cache can serve it. The
-    variation that comes last is drawn from `random_seed`, `ord_` and `draw` alone: asked again after a crash, a task
-    sends the same text, and after a useless reply another one, so that no cache gives the same reply again.
-    """
-    template = pack.template("synthesize")
-    rng = random.Random(f"{random_seed}/{ord_}" + (f"/{draw}" if draw else ""))
-    text = template.fill(
-        {
+    def __init__(
+        self,
+        pack: Pack,
+        seed: Trajectory,
+        tools: Sequence[ToolSpec],
+        axes: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self._template = pack.template("synthesize")
+        self._axes = pack.axes if axes is None else axes
+        self._static = {
             "policy": seed.policy or pack.policy or "(no policy is given; act as a careful assistant would)",
             "tools": "\n".join(_line(tool_line(tool)) for tool in tools),
             "exemplar": "\n".join(_line(turn_line(turn)) for turn in seed.turns),
             "turns": str(len(seed.turns)),
-            "axes": _axes(pack, rng),
-            "variation": str(rng.randrange(1, 2**31)),
         }
-    )
-    messages = [{"role": "user", "content": text}]
-    return Prompt(messages, content_hash(messages), template.version)
+
+    def axes(self, ord_: int, random_seed: int) -> dict[str, str]:
+        """The variation of task `ord_`, as it is written on its episode."""
+        return axes_for(self._axes, ord_, random_seed)
+
+    def prompt(self, ord_: int, random_seed: int, draw: int = 0) -> Prompt:
+        """The request for task `ord_` of a job; `draw` counts the replies to it that were of no use.
+
+        What stays the same for all tasks of a seed stands first, so that a provider's prompt cache can serve it. The
+        variation that comes last is drawn from `random_seed`, `ord_` and `draw` alone: asked again after a crash, a
+        task sends the same text, and after a useless reply another one, so that no cache gives the same reply again.
+        """
+        nonce = random.Random(f"{random_seed}/{ord_}" + (f"/{draw}" if draw else "")).randrange(1, 2**31)
+        axes = "\n".join(f"- {name}: {value}" for name, value in self.axes(ord_, random_seed).items())
+        text = self._template.fill({**self._static, "axes": axes, "variation": str(nonce)})
+        messages = [{"role": "user", "content": text}]
+        return Prompt(messages, content_hash(messages), self._template.version)
 
 
-def _axes(pack: Pack, rng: random.Random) -> str:
-    """One value per axis of the pack, a line each."""
-    return "\n".join(f"- {name}: {rng.choice(values)}" for name, values in pack.axes.items())
+def prompt(
+    pack: Pack, seed: Trajectory, tools: Sequence[ToolSpec], ord_: int, random_seed: int, draw: int = 0
+) -> Prompt:
+    """The request for task `ord_` of a job with the pack's own axes; see `Writer.prompt`."""
+    return Writer(pack, seed, tools).prompt(ord_, random_seed, draw)
 
 
 def tool_line(tool: ToolSpec) -> dict[str, Any]:

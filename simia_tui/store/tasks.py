@@ -265,6 +265,36 @@ def forgive(db: sqlite3.Connection, pk: int, counted: Mapping[int, int]) -> None
                 db.execute("UPDATE jobs SET failed = failed - 1 WHERE pk = ?", (pk,))
 
 
+def replace_failed(db: sqlite3.Connection, pk: int, spare: float) -> int:
+    """Adds tasks for the ones that failed, so that the job can still reach its target; returns how many.
+
+    At most `spare` times the target (three at least, unless it is 0) are added over the job's life. They get the seeds
+    that have failed least, then those that have brought least.
+    """
+    with write(db):
+        target, done, total, last = db.execute(
+            "SELECT j.target, j.done, count(*), max(t.ord) FROM jobs j JOIN tasks t ON t.job = j.pk WHERE j.pk = ?",
+            (pk,),
+        ).fetchone()
+        (waiting,) = db.execute(
+            "SELECT count(*) FROM tasks WHERE job = ? AND state IN ('pending', 'inflight')", (pk,)
+        ).fetchone()
+        bound = target + (max(3, int(target * spare)) if spare > 0 else 0)
+        n = min(target - done - waiting, bound - total)
+        if n <= 0:
+            return 0
+        seeds = db.execute(
+            "SELECT seed FROM tasks WHERE job = ? GROUP BY seed"
+            " ORDER BY sum(state = 'failed') * 1.0 / count(*), sum(state = 'done'), seed LIMIT ?",
+            (pk, n),
+        ).fetchall()
+        db.executemany(
+            "INSERT INTO tasks (job, ord, seed) VALUES (?, ?, ?)",
+            [(pk, last + 1 + i, seeds[i % len(seeds)][0]) for i in range(n)],
+        )
+    return int(n)
+
+
 def seeds_of(db: sqlite3.Connection, pk: int) -> list[int]:
     """The distinct seeds of a job's tasks."""
     found = db.execute("SELECT DISTINCT seed FROM tasks WHERE job = ? ORDER BY seed", (pk,)).fetchall()

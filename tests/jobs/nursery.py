@@ -17,7 +17,7 @@ from openai.resources.chat import completions  # noqa: F401
 from simia_tui.jobs import worker
 from simia_tui.store import connection, tasks
 
-GAP_S = 0.01
+GAP_S = 0.05
 """How long a planted defect leaves the database between its two steps, so that some kills fall into it."""
 
 

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +15,7 @@ import pytest
 
 from simia_tui.jobs import breaker, runner, worker
 from simia_tui.model import NANO, Job, JobStatus
-from simia_tui.store import Workspace, books, jobs
+from simia_tui.store import Workspace, books, jobs, trajectories
 
 
 class Going:
@@ -141,9 +142,11 @@ def test_an_endpoint_that_is_down_holds_the_job_until_one_request_succeeds(bench
 
 def test_a_task_that_always_fails_ends_and_can_be_retried_alone(bench: Bench) -> None:
     bench.server.play(["http_400"] * 3)
-    pk = bench.queue(30)
+    pk = bench.queue(30, spare=0)
     job = bench.work(pk)
     assert (job.status, job.done, job.failed) == (JobStatus.DONE, 27, 3)
+    assert job.reason is not None
+    assert "27 of 30" in job.reason
     assert len(bench.server.journal) == 30
     assert jobs.retry_failed(bench.db, pk) == 3
     job = bench.work(pk)
@@ -151,9 +154,46 @@ def test_a_task_that_always_fails_ends_and_can_be_retried_alone(bench: Bench) ->
     assert len(bench.server.journal) == 33
 
 
+def test_failed_tasks_are_replaced_by_others(bench: Bench) -> None:
+    bench.server.play(["http_400"] * 7)
+    pk = bench.queue(30)
+    job = bench.work(pk)
+    assert (job.status, job.done, job.failed) == (JobStatus.DONE, 30, 7)
+    assert len(books.results(bench.db, pk)) == 30
+    assert job.reason == "7 tasks failed and were replaced."
+    assert len(bench.server.journal) == 37
+
+
+def test_replacing_is_bounded(bench: Bench) -> None:
+    bench.server.play(["ok"] * 6 + ["http_400", "ok"] * 4, then="http_400")
+    pk = bench.queue(12, spare=0.5, concurrency=1)
+    job = bench.work(pk)
+    assert (job.status, job.done, job.failed) == (JobStatus.DONE, 10, 8)
+    assert job.reason is not None
+    assert job.reason.startswith("10 of 12 were reached")
+    assert len(bench.server.journal) == 18
+
+
+def test_episodes_carry_their_axes_and_cover_them_evenly(bench: Bench) -> None:
+    pk = bench.queue(100, errors="some", feedback="terse", axes={"goal": ("buy", "sell")})
+    bench.work(pk)
+    seen: dict[str, Counter[str]] = {}
+    for (episode,) in bench.db.execute("SELECT pk FROM trajectories WHERE job = ?", (pk,)).fetchall():
+        for name, value in trajectories.get(bench.db, episode).meta["axes"].items():
+            seen.setdefault(name, Counter())[value] += 1
+    assert seen["goal"] == {"buy": 50, "sell": 50}
+    assert seen["tone"].total() == 100
+    assert set(seen["tone"].values()) == {20}
+    assert sorted(seen["tool errors"].values()) == [20, 40, 40]
+    assert len(seen["tool answers"]) == 1
+    asked = str(bench.server.journal[0].body["messages"])
+    assert "- tool errors: " in asked
+    assert "- goal: " in asked
+
+
 def test_the_cap_on_tries_ends_a_task(bench: Bench) -> None:
     bench.server.play([], then="http_500")
-    pk = bench.queue(2, max_tries=3)
+    pk = bench.queue(2, max_tries=3, spare=0)
     job = bench.work(pk)
     assert (job.status, job.failed, len(bench.server.journal)) == (JobStatus.FAILED, 2, 6)
 
