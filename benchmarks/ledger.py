@@ -1,6 +1,6 @@
 """How well the state ledger catches a simulator that forgets: precision and recall over the replies of tools.
 
-    python benchmarks/ledger.py [--errands N] [--rate R ...]
+    python benchmarks/ledger.py [--errands N] [--rate R ...] [--real FILE ...]
 
 An LLM stand-in plays the library's tools, goes wrong at a set rate and leaves a record of it. Two conditions:
 
@@ -11,6 +11,8 @@ An LLM stand-in plays the library's tools, goes wrong at a set rate and leaves a
 
 A reply is caught if it has a firm contradiction. Recall: caught of the wrong ones. Precision: wrong of the caught ones;
 right replies that were caught after a wrong one had been taken into the ledger do contradict it and are counted apart.
+
+With `--real`, recorded trajectories of real tools are read as well: whatever is caught there is a false alarm.
 """
 
 import argparse
@@ -24,8 +26,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from simia_tui import resources
+from simia_tui import formats, resources
 from simia_tui.checks import Hints
+from simia_tui.checks.world import is_read
 from simia_tui.demo import DemoServer, roles, truth
 from simia_tui.demo.errands import Errand, errands, served_by
 from simia_tui.demo.ledgers import load
@@ -35,11 +38,13 @@ from simia_tui.evaluation import wilson
 from simia_tui.llm import Client, Endpoint, Reply
 from simia_tui.model import Outcome, Trajectory, Turn, content_hash
 from simia_tui.simulate.ask import Ask, Messages, endpoint
+from simia_tui.simulate.consistency import Answer, examine, learned
 from simia_tui.simulate.controls import Task
 from simia_tui.simulate.entities import parsed, records
 from simia_tui.simulate.environment import Cast, Environment
 from simia_tui.simulate.episode import Rollout, play
 from simia_tui.simulate.judge import Judge
+from simia_tui.simulate.ledger import Ledger
 from simia_tui.simulate.tools import SimulatedTools
 from simia_tui.simulate.user import SimulatedUser
 
@@ -182,6 +187,24 @@ def show(name: str, rate: float, readings: list[Reading]) -> None:
         print(f"           {kind:12} {share(hits[kind], kinds[kind])}")
 
 
+def real(path: Path) -> None:
+    """Holds what real tools have answered against a ledger that learns from them alone."""
+    alarms = reads = 0
+    for row in formats.read(path):
+        ledger = Ledger.start({})
+        turns = row.trajectory.turns if row.trajectory else ()
+        answers = {turn.call_id: turn for turn in turns if turn.role == "tool" and turn.requestor == "assistant"}
+        for call in (call for turn in turns for call in turn.tool_calls if call.arguments is not None):
+            if (seen := answers.get(call.call_id)) is None:
+                continue
+            answer, only_reads = Answer(seen.content or "", seen.is_error), is_read(call.name, Hints())
+            if only_reads:
+                reads += 1
+                alarms += any(item.firm for item in examine(ledger, call, answer, True).contradictions)
+            ledger = learned(ledger, call, answer, only_reads)
+    print(f"real   {path.name}: false alarms {alarms} of {reads} reads, {share(alarms, reads)}")
+
+
 def share(k: int, n: int) -> str:
     found = wilson(k, n)
     return f"{k / n if n else 0:.3f} (n {n}, 95 % {found.low:.3f} to {found.high:.3f})"
@@ -191,7 +214,10 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--errands", type=int, default=210)
     parser.add_argument("--rate", type=float, nargs="*", default=[0.0, 0.1, 0.3])
+    parser.add_argument("--real", type=Path, nargs="*", default=[])
     given = parser.parse_args()
+    for path in given.real:
+        real(path)
     pack, todo = load_pack("library", [resources.prompts()]), errands(given.errands, 0)
     with tempfile.TemporaryDirectory() as folder:
         for rate in given.rate:

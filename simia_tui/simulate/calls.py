@@ -2,16 +2,15 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
-from simia_tui.checks import RULES, Hints
-from simia_tui.checks.context import Context
+from simia_tui.checks import RULES, Hints, run
 from simia_tui.model import Finding, Severity, ToolCall, ToolSpec, Trajectory, Turn
 from simia_tui.simulate.controls import ErrorKind, Feedback
 
-_CALL_RULES = tuple(
-    RULES[name]
-    for name in (
+_CALL_RULES = frozenset(
+    (
         "call.double-encoded",
         "call.arguments-repaired",
         "call.arguments-wrapped",
@@ -24,6 +23,8 @@ _CALL_RULES = tuple(
         "call.bad-value",
     )
 )
+_OTHER_RULES = frozenset(RULES) - _CALL_RULES
+
 _HARMLESS = frozenset({"call.arguments-blank", "call.integer-normalised"})
 """Repairs that also a strict tool server would make."""
 
@@ -56,15 +57,12 @@ def checked(
     turn: Turn, tools: tuple[ToolSpec, ...], hints: Hints, strict: bool
 ) -> tuple[Turn, dict[int, list[Finding]]]:
     """The turn with harmless slips put right, and for each malformed call (by position) what is wrong with it."""
-    trajectory = Trajectory(tools=tools, turns=(turn,))
-    context = Context(tools, hints)
+    trajectory, findings = run(Trajectory(tools=tools, turns=(turn,)), tools, replace(hints, off=_OTHER_RULES))
     wrong: dict[int, list[Finding]] = {}
-    for rule in _CALL_RULES:
-        trajectory, findings = rule.run(trajectory, context)
-        for finding in findings:
-            slip = finding.repaired and (finding.rule in _HARMLESS or not strict)
-            if finding.call is not None and not slip and (finding.repaired or finding.severity is Severity.ERROR):
-                wrong.setdefault(finding.call, []).append(finding)
+    for finding in findings:
+        slip = finding.repaired and (finding.rule in _HARMLESS or not strict)
+        if finding.call is not None and not slip and (finding.repaired or finding.severity is Severity.ERROR):
+            wrong.setdefault(finding.call, []).append(finding)
     if not tools:
         for position, call in enumerate(turn.tool_calls):
             message = f"There are no tools here, so {json.dumps(call.name)} cannot be called."

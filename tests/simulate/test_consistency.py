@@ -1,12 +1,17 @@
 """Answers held against the ledger: what contradicts, what does not, and what is put right."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from simulate.parts import LEDGER
 
-from simia_tui.model import ToolCall
+from simia_tui import formats
+from simia_tui.checks import Hints
+from simia_tui.checks.world import is_read
+from simia_tui.model import ToolCall, Trajectory, Turn
 from simia_tui.simulate.consistency import Answer, Examined, PatchError, examine, learned
 from simia_tui.simulate.ledger import Ledger
 
@@ -114,6 +119,29 @@ def test_the_line_of_an_order_is_not_held_against_the_article() -> None:
 def test_a_patch_that_cannot_be_applied_is_an_error() -> None:
     with pytest.raises(PatchError):
         write("ok", {"op": "replace", "path": "/order/W9/status", "value": 1})
+
+
+def test_nothing_that_real_tools_have_said_is_called_a_contradiction(real_data: Path) -> None:
+    compared = 0
+    for name in ("tau_airline_gpt4o.json", "tau2_exec_retail.jsonl.gz", "tau2_exec_airline.jsonl.gz"):
+        for row in formats.read(real_data / name):
+            ledger = Ledger.start({})
+            assert row.trajectory is not None
+            for call, observation in exchanges(row.trajectory):
+                answer, reads = Answer(observation.content or "", observation.is_error), is_read(call.name, Hints())
+                if reads:
+                    compared += 1
+                    found = [item.message for item in examine(ledger, call, answer, reads).contradictions if item.firm]
+                    assert found == [], f"{name}, row {row.number}"
+                ledger = learned(ledger, call, answer, reads)
+    assert compared > 800
+
+
+def exchanges(trajectory: Trajectory) -> Iterator[tuple[ToolCall, Turn]]:
+    answers = {turn.call_id: turn for turn in trajectory.turns if turn.role == "tool" and turn.requestor == "assistant"}
+    for _, _, call in trajectory.calls():
+        if call.call_id in answers and call.arguments is not None:
+            yield call, answers[call.call_id]
 
 
 def test_a_real_tool_is_always_right() -> None:

@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from simulate.parts import Desk, Script, act, cast, said, say, scripted, task
+from simulate.parts import Desk, Script, act, cast, judged, said, say, scripted, task
 
 from simia_tui.checks import Hints
 from simia_tui.demo import DemoServer, truth
 from simia_tui.demo.errands import Errand, errands, served_by
 from simia_tui.errors import SimiaError, UsageError
-from simia_tui.llm import Client, Endpoint
+from simia_tui.llm import Client, Endpoint, Reply
 from simia_tui.model import Fault, Trajectory, Turn
-from simia_tui.simulate.ask import endpoint
+from simia_tui.simulate.ask import Messages, endpoint
 from simia_tui.simulate.controls import Controls, Task, Termination
 from simia_tui.simulate.environment import Environment
 from simia_tui.simulate.episode import Rollout, play, play_all, play_group
@@ -82,19 +82,16 @@ async def test_a_policy_that_speaks_for_others_is_a_mistake_of_the_caller() -> N
         await play(user, Environment(cast()), task())
 
 
-async def test_a_fault_in_one_member_leaves_the_others_alone() -> None:
-    calls = 0
+async def test_a_fault_in_one_episode_leaves_the_others_alone() -> None:
+    async def ask(messages: Messages) -> Reply:
+        broken = "the broken one" in str(messages[0]["content"])
+        return await Script("?" if broken else said("Bye.", True))([])
 
-    async def ask(messages: object) -> object:
-        nonlocal calls
-        calls += 1
-        return await Script("?" if calls <= 3 else said("Bye.", True))([])
-
-    members = await play_group(scripted([say("Done.")]), cast(user=ask, judge=Script('{"reward": 1}')), task(), 4)
-    assert (
-        sorted(str(member.reward) for member in members) == ["1.0", "1.0", "1.0", "None"]
-        or [member.reward for member in members].count(None) <= 1
-    )
+    tasks = [task(), task().model_copy(update={"goal": "You are the broken one."}), task()]
+    who = cast(user=ask, judge=Script(judged(1)))
+    groups = await play_all(scripted([say("Done.")]), who, tasks, members=2)
+    assert [[member.reward for member in group] for group in groups] == [[1, 1], [None, None], [1, 1]]
+    assert {member.ending.fault for member in groups[1]} == {Fault.USER_SIMULATOR}
 
 
 def gate(wanted: int) -> tuple[Callable[[int], Awaitable[None]], asyncio.Event]:
