@@ -24,6 +24,7 @@ _BLAMELESS = "rejected for what was not the agent's doing"
 class Made(NamedTuple):
     """What came of one trajectory: a row, or the reason why there is none. `note` tells of what deserves a look."""
 
+    pk: int
     id: str
     row: dict[str, Any] | None
     reason: str | None = None
@@ -35,15 +36,18 @@ def made(db: sqlite3.Connection, query: Query, name: str) -> Iterator[Made]:
     return _MAKERS[name](db, query)
 
 
-def preflight(db: sqlite3.Connection, query: Query, name: str) -> Preflight:
-    """How many rows there would be, and why others make none. Nothing here is a loss: what is left out was never whole.
+def preflight(db: sqlite3.Connection, query: Query, name: str) -> tuple[Preflight, set[int]]:
+    """How many rows there would be and why others make none; and which trajectories the rows are made from.
 
-    Words are not counted.
+    Nothing here is a loss: what is left out was never whole. Words are not counted.
     """
     kept = 0
+    used: set[int] = set()
     found: dict[str, list[Any]] = {}
     for entry in made(db, query, name):
-        kept += entry.row is not None
+        if entry.row is not None:
+            kept += 1
+            used.add(entry.pk)
         if sentence := entry.reason or entry.note:
             found.setdefault(sentence, [0, entry.id, entry.row is None])[0] += 1
     left = sum(count for count, _, out in found.values() if out)
@@ -51,7 +55,7 @@ def preflight(db: sqlite3.Connection, query: Query, name: str) -> Preflight:
         Issue(reason=f"left out: {sentence}" if out else sentence, severity="note", count=count, example=example)
         for sentence, (count, example, out) in sorted(found.items(), key=lambda item: -item[1][0])
     )
-    return Preflight(target=name, rows=kept + left, kept=kept, dropped=left, issues=issues)
+    return Preflight(target=name, rows=kept + left, kept=kept, dropped=left, issues=issues), used
 
 
 def _rows(db: sqlite3.Connection, query: Query, status: Literal["approved", "rejected"]) -> Iterator[Row]:
@@ -64,8 +68,8 @@ def _made(row: Row, make: Callable[[], dict[str, Any]], note: Callable[[dict[str
     try:
         value = make()
     except RowError as error:
-        return Made(row.id, None, str(error))
-    return Made(row.id, value, None, note(value))
+        return Made(row.pk, row.id, None, str(error))
+    return Made(row.pk, row.id, value, None, note(value))
 
 
 def _no_note(_: dict[str, Any]) -> None:
@@ -77,7 +81,7 @@ def _kto(db: sqlite3.Connection, query: Query) -> Iterator[Made]:
         yield _labelled(row, body(db, row.pk), True)
     for row in _rows(db, query, "rejected"):
         blameless = row.fault in decided.BLAMELESS
-        yield Made(row.id, None, _BLAMELESS) if blameless else _labelled(row, body(db, row.pk), False)
+        yield Made(row.pk, row.id, None, _BLAMELESS) if blameless else _labelled(row, body(db, row.pk), False)
 
 
 def _labelled(row: Row, trajectory: Trajectory, label: bool) -> Made:
@@ -94,7 +98,7 @@ def _preference(db: sqlite3.Connection, query: Query) -> Iterator[Made]:
             edited.append(row)
     for row in _rows(db, query, "rejected"):
         reason = _unpaired(row, approved)
-        yield Made(row.id, None, reason) if reason else _pair(db, row, approved[row.seed or 0])
+        yield Made(row.pk, row.id, None, reason) if reason else _pair(db, row, approved[row.seed or 0])
     for row in edited:
         if (before := original(db, row)) is not None:
             yield _preferred(row, body(db, row.pk), before)
@@ -151,12 +155,12 @@ def _stepwise(db: sqlite3.Connection, query: Query) -> Iterator[Made]:
             yield _steps(row, before, bad)
     for row in _rows(db, query, "rejected"):
         if row.fault in decided.BLAMELESS:
-            yield Made(row.id, None, _BLAMELESS)
+            yield Made(row.pk, row.id, None, _BLAMELESS)
             continue
         rejected = body(db, row.pk)
         bad = decided.first_bad(rejected, trajectories.findings(db, row.pk))
         if bad is None:
-            yield Made(row.id, None, "rejected, but no finding says at which turn")
+            yield Made(row.pk, row.id, None, "rejected, but no finding says at which turn")
         else:
             yield _steps(row, rejected, bad)
 

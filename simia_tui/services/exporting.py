@@ -66,6 +66,10 @@ def preview(db: sqlite3.Connection, query: Query, targets: Sequence[str] = tuple
     Raises:
         UsageError: the query selects nothing, or nothing with a turn of the assistant; a target is not known.
     """
+    names = list(dict.fromkeys(targets))
+    if unknown := [name for name in names if name not in formats.DECIDED and name not in formats.targets()]:
+        known = ", ".join([*formats.WRITERS, *formats.DECIDED])
+        raise UsageError(f"There is no export target {unknown[0]!r}; choose of: {known}.")
     selected = list(trajectories.ids(db, query.but(order="source")))
     if not selected:
         raise UsageError(f"No trajectory matches {_describe(query)}; approve some episodes or choose another filter.")
@@ -82,12 +86,15 @@ def preview(db: sqlite3.Connection, query: Query, targets: Sequence[str] = tuple
                 left_out[reason] = left_out.get(reason, 0) + 1
             yield trajectory
 
-    names = list(dict.fromkeys(targets))
     reports = formats.preflights(looked_at(), [name for name in names if name not in formats.DECIDED])
     if not kept:
         raise UsageError(f"Nothing to export: {'; '.join(left_out)} in any of {_describe(query)}.")
-    reports |= {name: decided.preflight(db, query, name) for name in names if name in formats.DECIDED}
-    return Preview(query, kept, provenance.demo_count(db, kept), {name: reports[name] for name in names}, left_out)
+    used = set(kept)
+    for name in formats.DECIDED.keys() & set(names):
+        reports[name], made_from = decided.preflight(db, query, name)
+        used |= made_from
+    demo = provenance.demo_count(db, sorted(used))
+    return Preview(query, kept, demo, {name: reports[name] for name in names}, left_out)
 
 
 def _describe(query: Query) -> str:

@@ -155,6 +155,20 @@ def test_pairs_labels_and_steps_come_from_decisions(workspace, db, job):
     assert trajectories.rows(db, [good])[0].status == "approved"
 
 
+def test_a_rejected_row_of_the_demo_model_marks_the_export_that_uses_it(db, job):
+    (seed,) = approve(db, make_trajectory("seed"))
+    episode(db, seed, 1, "Yes.", "approved")
+    db.execute("UPDATE trajectories SET demo = 1 WHERE pk = ?", (episode(db, seed, 2, "No.", "rejected"),))
+    db.commit()
+    assert exporting.preview(db, EPISODES).demo == 0
+    assert exporting.preview(db, EPISODES, ["trl", "trl-kto"]).demo == 1
+
+
+def test_an_unknown_target_is_refused_with_those_that_are(db):
+    with pytest.raises(UsageError, match=r"'csv'.*trl-kto"):
+        exporting.preview(db, SEEDS, ["csv"])
+
+
 @pytest.mark.parametrize("by_rules", [False, True])
 def test_an_edit_is_preferred_to_what_it_replaced(db, by_rules):
     came = make_trajectory("one")
