@@ -1,5 +1,7 @@
 """Commands for background work: synthesize, jobs, worker."""
 
+import sqlite3
+import time
 from typing import Any
 
 import click
@@ -17,7 +19,7 @@ from simia_tui.errors import SimiaError
 from simia_tui.model import Job, JobStatus
 from simia_tui.services import synthesis
 from simia_tui.services.waiting import wait_for_job
-from simia_tui.store import jobs
+from simia_tui.store import Workspace, jobs
 
 
 @click.command("synthesize")
@@ -33,6 +35,17 @@ from simia_tui.store import jobs
 @click.option(
     "--defect-rate", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Of the demo model's replies."
 )
+@click.option("--axis", "axes", multiple=True, metavar="NAME=VALUE", help="Only these values of an axis of variation.")
+@click.option("--errors", type=click.Choice(["none", "few", "some", "many"]), help="How often tools fail.")
+@click.option("--feedback", type=click.Choice(["rich", "terse", "binary"]), help="How much the tools tell.")
+@click.option(
+    "--spare",
+    type=click.FloatRange(0, 10),
+    default=0.5,
+    show_default=True,
+    help="Failed tasks are replaced by at most this share of N.",
+)
+@click.option("--preview", is_flag=True, help="Only five samples, with a forecast of cost and time for N.")
 @click.option("--wait", is_flag=True, help="Wait until the job is over.")
 @json_option
 @workspace_option
@@ -45,6 +58,11 @@ def synthesize_command(
     random_seed: int,
     demo: bool,
     defect_rate: float,
+    axes: tuple[str, ...],
+    errors: str | None,
+    feedback: str | None,
+    spare: float,
+    preview: bool,
     wait: bool,
     as_json: bool,
     workspace: str,
@@ -65,7 +83,14 @@ def synthesize_command(
         budget_usd=budget,
         random_seed=random_seed,
         defect_rate=defect_rate,
+        axes=_axes(axes),
+        errors=errors,
+        feedback=feedback,
+        spare=spare,
     )
+    if preview:
+        _preview(opened, db, planned, as_json)
+        return
     job = synthesis.queue(opened, db, planned)
     who = "the offline demo model" if planned.spec.demo else f"{planned.spec.model} at {planned.spec.endpoint}"
     if not as_json:
@@ -76,6 +101,37 @@ def synthesize_command(
         print_json({"job": job.id, "status": job.status, "done": job.done, "failed": job.failed})
     if wait and job.status is not JobStatus.DONE:
         raise SimiaError(f"Job {job.id} is {job.status}: {job.reason or 'see its attempts'}")
+
+
+def _axes(given: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    axes: dict[str, tuple[str, ...]] = {}
+    for text in given:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if not (name and sign and value):
+            raise click.UsageError(f"--axis takes NAME=VALUE, not {text!r}.")
+        axes[name] = (*axes.get(name, ()), value)
+    return axes
+
+
+def _preview(workspace: Workspace, db: sqlite3.Connection, planned: synthesis.Plan, as_json: bool) -> None:
+    job = wait_for_job(workspace, db, synthesis.queue(workspace, db, synthesis.preview(planned)).id)
+    told = synthesis.forecast(db, job, planned)
+    if as_json:
+        cost = None if told.cost_nano is None else told.cost_nano / 1e9
+        figures = {"n": told.n, "cost_usd": cost, "seconds": told.seconds, "yield": told.yield_, "cached": told.cached}
+        print_json({"job": job.id, **figures})
+        return
+    click.echo(f"job {job.id}: {job.done} samples for {dollars(job.cost_nano)}; they are among the episodes")
+    click.echo(
+        f"  {told.yield_:.0%} of requests brought an episode, {told.cached:.0%} of prompt tokens came from a cache"
+    )
+    click.echo(f"{told.n} episodes: about {dollars(told.cost_nano)} and {_duration(told.seconds)}")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _tell(job: Job) -> None:
@@ -137,7 +193,9 @@ def show_job(job_id: int, as_json: bool, workspace: str) -> None:
         return
     click.echo(f"job {job.id}: {job.kind}, {job.status}{', demo' if job.spec.demo else ''}")
     click.echo(f"  {job.done} of {job.target} done, {job.failed} failed, {job.in_flight} in flight")
-    click.echo(f"  {job.tokens_in} tokens in, {job.tokens_out} out, cost {dollars(job.cost_nano)}")
+    cached = f" ({job.tokens_cached / job.tokens_in:.0%} from a cache)" if job.tokens_in else ""
+    click.echo(f"  {job.tokens_in} tokens in{cached}, {job.tokens_out} out")
+    click.echo(f"  {_cost(job)}")
     click.echo(f"  {job.spec.model} at {job.spec.endpoint}, {job.spec.concurrency} at a time")
     if job.reason:
         click.echo(f"  {job.reason}")
@@ -147,6 +205,18 @@ def show_job(job_id: int, as_json: bool, workspace: str) -> None:
             ("task", "try", "outcome", "status", "message"),
             ((a.ord, a.n, a.outcome, a.status_code, a.message or "") for a in faults),
         )
+    if story := jobs.log(db, job_id):
+        print_table(("when", "what happened"), ((time.strftime("%d %H:%M:%S", time.localtime(t)), s) for t, s in story))
+
+
+def _cost(job: Job) -> str:
+    """The three sums: what is known, what is estimated, and the budget; and what one episode came to."""
+    if job.cost_nano is None:
+        return "cost unknown: the price of the model is not known"
+    known = dollars(job.cost_nano - job.estimated_nano)
+    budget = "no budget" if job.spec.budget_usd is None else f"budget ${job.spec.budget_usd:.2f}"
+    each = f", {dollars(job.cost_nano // job.done)} an episode" if job.done else ""
+    return f"cost {known} known + {dollars(job.estimated_nano)} estimated, {budget}{each}"
 
 
 def _control(verb: str, help_text: str) -> click.Command:

@@ -4,8 +4,10 @@ import random
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from simia_tui.errors import UsageError
+from simia_tui.llm.prices import price_of
 from simia_tui.model import Job, SynthesizeSpec
 from simia_tui.services import processes
 from simia_tui.settings import Price, Settings
@@ -37,8 +39,11 @@ def plan(
     budget_usd: float | None = None,
     random_seed: int = 0,
     defect_rate: float = 0.25,
+    **controls: Any,
 ) -> Plan:
     """A job of `n` tasks over the approved seeds (of `domain`), each used about equally often.
+
+    `controls` are further fields of the spec: `axes`, `errors`, `feedback`, `spare`.
 
     Raises:
         UsageError: a number makes no sense, no seed is approved, or the settings describe no whole endpoint.
@@ -60,6 +65,7 @@ def plan(
         random_seed=random_seed,
         defect_rate=defect_rate,
         price=DEMO_PRICE,
+        **controls,
     )
     endpoint = settings.simulator()
     if endpoint is not None:
@@ -75,6 +81,13 @@ def plan(
         )
     elif model is not None:
         raise UsageError(f"No endpoint is set up, so {model} cannot be asked; add one to simia.toml or unset --model.")
+    if (
+        budget_usd is not None
+        and price_of(spec.model, Price.model_validate(spec.price) if spec.price else None) is None
+    ):
+        raise UsageError(
+            f"The price of {spec.model} is not known, so no budget can be kept; give its `price` in simia.toml."
+        )
     return Plan(spec, draw(seeds, n, random_seed))
 
 
@@ -96,6 +109,49 @@ def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan) -> Job:
     job = jobs.create(db, planned.spec, planned.seeds)
     processes.start_worker(workspace)
     return jobs.job(db, job)
+
+
+PREVIEW = 5
+"""Samples of a preview."""
+
+
+class Forecast(NamedTuple):
+    """What a preview job foretells of one of `n` episodes: cost in 1e-9 USD (None: price unknown) and seconds.
+
+    `yield_` is the share of requests that brought an episode, `cached` the share of prompt tokens from a cache.
+    """
+
+    n: int
+    cost_nano: int | None
+    seconds: float
+    yield_: float
+    cached: float
+
+
+def preview(planned: Plan, n: int = PREVIEW) -> Plan:
+    """The same job with the first few of its seeds, as a job of its own."""
+    return Plan(planned.spec.model_copy(update={"concurrency": min(n, planned.spec.concurrency)}), planned.seeds[:n])
+
+
+def forecast(db: sqlite3.Connection, job: Job, planned: Plan) -> Forecast:
+    """What `planned` will take, from what the preview `job` took: cost per kept episode, latency per request.
+
+    Raises:
+        UsageError: the preview brought nothing to go by.
+    """
+    asked = [attempt for attempt in jobs.attempts(db, job.id, 1000) if attempt.latency_ms]
+    if not job.done or not asked:
+        raise UsageError(f"The preview (job {job.id}) brought no episode; see `simia jobs show {job.id}`.")
+    n = len(planned.seeds)
+    requests = n * len(asked) / job.done
+    latency = sum(attempt.latency_ms or 0 for attempt in asked) / len(asked) / 1000
+    return Forecast(
+        n=n,
+        cost_nano=None if job.cost_nano is None else round(job.cost_nano / job.done * n),
+        seconds=max(1.0, requests / planned.spec.concurrency) * latency,
+        yield_=job.done / len(asked),
+        cached=job.tokens_cached / job.tokens_in if job.tokens_in else 0.0,
+    )
 
 
 def resume(workspace: Workspace, db: sqlite3.Connection, pk: int) -> Job:

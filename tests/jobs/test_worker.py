@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from simia_tui.errors import UsageError
 from simia_tui.jobs import breaker, runner, worker
 from simia_tui.model import NANO, Job, JobStatus
+from simia_tui.services import synthesis
+from simia_tui.settings import EndpointSettings, Settings
 from simia_tui.store import Workspace, books, jobs, trajectories
 
 
@@ -383,3 +386,36 @@ def test_a_storm_an_outage_and_a_slow_endpoint_in_one_run(bench: Bench, monkeypa
     assert len(story) < 60, "a page"
     for part in ("asked to slow down", "in a row brought nothing", "answers again", "150 of 150 done"):
         assert any(part in line for line in story), part
+
+
+def test_a_preview_foretells_the_cost(bench: Bench) -> None:
+    spec = jobs.job(bench.db, bench.queue(1)).spec
+    planned = synthesis.Plan(spec, [1, 2, 3] * 40)
+    small = synthesis.preview(planned)
+    assert (len(small.seeds), small.spec.concurrency) == (5, 5)
+    sample = bench.work(jobs.create(bench.db, small.spec, small.seeds))
+    told = synthesis.forecast(bench.db, sample, planned)
+    bench.server.play((["ok"] * 24 + ["length"]) * 5)
+    whole = bench.work(jobs.create(bench.db, planned.spec, planned.seeds))
+    assert whole.done == told.n == 120
+    assert told.cost_nano is not None
+    assert whole.cost_nano is not None
+    assert abs(told.cost_nano / whole.cost_nano - 1) < 0.2
+    assert told.yield_ == 1.0
+    assert told.cached == pytest.approx(1024 / 1200)
+
+
+def test_a_preview_that_brings_nothing_foretells_nothing(bench: Bench) -> None:
+    bench.server.play([], then="http_400")
+    spec = jobs.job(bench.db, bench.queue(1)).spec
+    sample = bench.work(jobs.create(bench.db, spec, [1]))
+    with pytest.raises(UsageError, match="no episode"):
+        synthesis.forecast(bench.db, sample, synthesis.Plan(spec, [1, 2]))
+
+
+def test_a_budget_without_a_price_is_refused(bench: Bench) -> None:
+    endpoint = EndpointSettings(name="stub", base_url=bench.server.base_url, model="unheard-of")
+    settings = Settings(endpoint={"stub": endpoint})
+    with pytest.raises(UsageError, match="price of unheard-of"):
+        synthesis.plan(bench.db, settings, 5, budget_usd=1.0)
+    assert synthesis.plan(bench.db, settings, 5).spec.model == "unheard-of"
