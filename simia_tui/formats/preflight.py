@@ -252,19 +252,27 @@ def preflights(trajectories: Iterable[Trajectory], names: Sequence[str]) -> dict
     return {name: tally.result() for name, tally in tallies.items()}
 
 
-def left_out(trajectory: Trajectory, target: str) -> str | None:
-    """Why a file for `target` must not hold the trajectory, for the trainer could do nothing with the row; or None."""
-    return (kind := _dropped(trajectory, _TARGETS[target])[0]) and kind.reason
+def left_out(trajectory: Trajectory, target: str, row: dict[str, Any] | None = None) -> str | None:
+    """Why a file for `target` must not hold the trajectory, for the trainer could do nothing with it; or None.
+
+    Args:
+        trajectory: what is to be written.
+        target: a name of `targets()`.
+        row: what the target's writer made of it, where that is known already.
+    """
+    return (kind := _dropped(trajectory, _TARGETS[target], row)[0]) and kind.reason
 
 
-def _dropped(trajectory: Trajectory, target: _Target) -> tuple[_Kind | None, Kept | None]:
+def _dropped(
+    trajectory: Trajectory, target: _Target, row: dict[str, Any] | None = None
+) -> tuple[_Kind | None, Kept | None]:
     """The reason to drop a row, and else what the target keeps of it where that is less than all."""
     if target.prompts:
         return (None if prompt_length(trajectory) else _NO_PROMPT), None
     if not any(turn.role == "assistant" for turn in trajectory.turns):
         return _NO_ASSISTANT, None
     if target.write and target.keeps:
-        kept = target.keeps(target.write(trajectory))
+        kept = target.keeps(row or target.write(trajectory))
         return (_Kind(kept.reason, "drop", _USE_HERMES) if kept.reason else None), kept
     return None, None
 

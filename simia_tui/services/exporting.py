@@ -159,8 +159,9 @@ def _write_files(
         sinks = {name: stack.enter_context(formats.open_sink(folder / file, name)) for name, file in writers.items()}
         for trajectory in bodies(db, previewed.pks):
             for name, sink in sinks.items():
-                if formats.left_out(trajectory, name) is None:
-                    sink.add(formats.WRITERS[name].write(trajectory))
+                row = formats.WRITERS[name].write(trajectory)
+                if formats.left_out(trajectory, name, row) is None:
+                    sink.add(row)
                     rows[writers[name]] += 1
     for name in formats.DECIDED.keys() & previewed.written.keys():
         file = previewed.written[name]
