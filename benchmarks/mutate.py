@@ -65,6 +65,13 @@ def hand_made() -> Iterator[Sample]:
     flat |= {"llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "f"}
     yield "openinference", _lines([{"context": {"trace_id": "t"}, "attributes": flat}])
     row = {"id": "o", "trace_id": "t", "type": "GENERATION", "input": json.dumps(spoken), "output": '{"content": "x"}'}
+    spoken_run = {
+        "id": "r",
+        "run_type": "llm",
+        "inputs": {"messages": [spoken]},
+        "outputs": {"choices": [{"message": row}]},
+    }
+    yield "langsmith", _packed({"id": "t", "run_type": "chain", "inputs": {}, "child_runs": [spoken_run]})
     yield "langfuse", _lines([row, row | {"type": "TOOL", "name": "f", "tool_calls": "[]"}])
 
 

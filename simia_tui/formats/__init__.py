@@ -22,6 +22,7 @@ from simia_tui.formats.hermes import HERMES_CHAT, Hermes
 from simia_tui.formats.inspect_log import InspectLog
 from simia_tui.formats.intercode import InterCode
 from simia_tui.formats.langfuse import Langfuse
+from simia_tui.formats.langsmith import LangSmith
 from simia_tui.formats.mini_swe_agent import MiniSWEAgent
 from simia_tui.formats.officebench import OfficeBench
 from simia_tui.formats.openai_chat import OPENAI, OpenAIChat, write_openai
@@ -104,6 +105,7 @@ _FORMATS: dict[str, Format] = {
         OpenInference(),
         OpenTelemetry(),
         Langfuse(),
+        LangSmith(),
         Hermes(),
         ShareGPTHermes(),
         SimiaSFT(),

@@ -43,7 +43,7 @@ class InspectLog(Source):
     def detect(self, sample: dict[str, Any]) -> bool:
         samples = sample.get(_SAMPLES)
         if isinstance(samples, list) and isinstance(sample.get("eval"), dict):
-            return not samples or any(isinstance(one, dict) and "messages" in one for one in samples)
+            return any(isinstance(one, dict) and "messages" in one for one in samples)
         return isinstance(sample.get("messages"), list) and {"epoch", "input", "target"} <= sample.keys()
 
     def refusal(self, sample: dict[str, Any]) -> str | None:

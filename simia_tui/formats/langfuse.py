@@ -37,7 +37,7 @@ class Langfuse(Source):
                 bad.append(Item(item.number, None, item.reason or "The row is no observation.", item.raw))
                 continue
             for row in _observations(item.value):
-                if _is_observation(row):
+                if _is_observation(row) and row["type"] in ("GENERATION", "TOOL"):
                     _gather(traces.of(str(_field(row, "trace_id"))), row)
         yield from traces.items(bad)
 
@@ -66,8 +66,6 @@ def _gather(trace: Trace, row: dict[str, Any]) -> None:
         call_id = text_of(dict_of(told).get("tool_call_id")) or text_of(dict_of(told).get("id"))
         failed = row.get("level") == "ERROR"
         trace.runs.append((began, ToolRun(call_id, text_of(row.get("name")), row.get("output"), failed)))
-        return
-    if row.get("type") != "GENERATION":
         return
     answered = [{"role": "assistant", **one} for one in _answers(row)]
     call = ModelCall(chat(told), chat(answered))

@@ -77,7 +77,7 @@ class Traces:
         return self.found.setdefault(key, Trace(key))
 
     def items(self, bad: Iterable[Item] = ()) -> Iterator[Item]:
-        """One record for each conversation, then the rows that could not be read."""
+        """One record for each conversation, then the rows that could not be read; a reason where there is nothing."""
         number = 0
         for trace in self.found.values():
             for record in _conversations(trace):
@@ -86,6 +86,8 @@ class Traces:
         for item in bad:
             number += 1
             yield Item(number, None, item.reason, item.raw)
+        if number == 0:
+            yield Item(1, None, "The file holds no span of a model or a tool.", "")
 
 
 def spans(path: Path) -> Iterator[Item]:

@@ -127,12 +127,11 @@ def _is_genai(attributes: dict[str, Any]) -> bool:
 
 def _gather(traces: Traces, span: dict[str, Any], attributes: dict[str, Any]) -> None:
     key = text_of(attributes.get("gen_ai.conversation.id")) or trace_key(span)
-    trace = traces.of(key)
     operation = attributes.get("gen_ai.operation.name")
     if operation == "execute_tool":
-        trace.runs.append((started(span), _run(span, attributes)))
+        traces.of(key).runs.append((started(span), _run(span, attributes)))
     elif operation in _CHATS or (operation is None and "gen_ai.request.model" in attributes):
-        _chat(trace, span, attributes)
+        _chat(traces.of(key), span, attributes)
 
 
 def _run(span: dict[str, Any], attributes: dict[str, Any]) -> ToolRun:

@@ -32,11 +32,13 @@ class Tau2(Source):
     def detect(self, sample: dict[str, Any]) -> bool:
         runs = sample.get(_RUNS)
         if isinstance(runs, list) and "tasks" in sample:
-            return not runs or any(isinstance(run, dict) and not _is_voice(run) for run in runs)
+            return any(isinstance(run, dict) and not _is_voice(run) for run in runs)
         return _is_run(sample) and isinstance(sample.get("messages"), list)
 
     def refusal(self, sample: dict[str, Any]) -> str | None:
         runs = sample.get(_RUNS)
+        if runs == [] and "tasks" in sample:
+            return "it is a results file of tau2 that holds no simulations."
         held = list_of(runs) if isinstance(runs, list) else [sample]
         return _VOICE if any(isinstance(run, dict) and _is_run(run) and _is_voice(run) for run in held) else None
 

@@ -71,6 +71,12 @@ class TestTau2:
         tools = row.trajectory.turns[1:]
         assert [(t.call_id, t.is_error, t.requestor) for t in tools] == [("a", False, "user"), ("b", True, "user")]
 
+    def test_results_without_runs_are_refused(self, tmp_path):
+        path = tmp_path / "results.json"
+        path.write_text(json.dumps(results()))
+        with pytest.raises(UsageError, match="holds no simulations"):
+            formats.detect(path)
+
     def test_a_large_file_is_known_by_its_outline(self, read_file, monkeypatch):
         monkeypatch.setattr(source, "OUTLINE", 200)
         name, rows = read_file(results(*(run() for _ in range(9))))

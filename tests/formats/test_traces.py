@@ -1,4 +1,4 @@
-"""Conversations out of spans: OpenTelemetry GenAI, OpenInference and Langfuse tell the same run."""
+"""Conversations out of spans: OpenTelemetry GenAI, OpenInference and Langfuse and LangSmith tell the same run."""
 
 import json
 
@@ -126,9 +126,39 @@ def langfuse_rows(camel=False):
     ]
 
 
+def chained(message):
+    """A message as LangChain serialises it."""
+    names = {"system": "SystemMessage", "user": "HumanMessage", "assistant": "AIMessage", "tool": "ToolMessage"}
+    kwargs = {key: message[key] for key in ("content", "tool_call_id") if key in message}
+    kwargs["tool_calls"] = [
+        {"id": c["id"], "name": c["function"]["name"], "args": json.loads(c["function"]["arguments"])}
+        for c in message.get("tool_calls", ())
+    ]
+    return {"lc": 1, "type": "constructor", "id": ["langchain", "schema", names[message["role"]]], "kwargs": kwargs}
+
+
+def langsmith_rows(as_tree):
+    def llm(second, given, answer):
+        inputs = {"messages": [[chained(message) for message in given]] if as_tree else given}
+        outputs = {"generations": [[{"message": chained(answer)}]]} if as_tree else {"choices": [{"message": answer}]}
+        extra = {"invocation_params": {"model": "m", "tools": TOOLS}}
+        more = {"start_time": f"2026-01-01T00:00:{second:02}", "trace_id": "t1", "id": f"r{second}", "extra": extra}
+        return {"run_type": "llm", "inputs": inputs, "outputs": outputs, **more}
+
+    output = chained(RESULT) if as_tree else RESULT
+    tool = {"run_type": "tool", "name": "find", "start_time": "2026-01-01T00:00:02", "trace_id": "t1", "error": "lost"}
+    runs = [
+        llm(3, [*FIRST, CALL, RESULT], LAST),
+        llm(1, FIRST, CALL),
+        {**tool, "inputs": {}, "outputs": {"output": output}},
+    ]
+    return [{"id": "t1", "run_type": "chain", "inputs": {}, "child_runs": runs}] if as_tree else runs
+
+
 CASES = {
     "otel-genai": [genai_rows(), otlp(genai_rows())],
     "openinference": [inference_rows(), inference_rows("attributes.")],
+    "langsmith": [langsmith_rows(as_tree=True), langsmith_rows(as_tree=False)],
     "langfuse": [
         langfuse_rows(),
         langfuse_rows(camel=True),
@@ -208,6 +238,12 @@ def test_spans_without_content_are_a_bad_row_with_a_sentence(tmp_path):
     (row,) = formats.read(written(tmp_path / "spans", rows))
     assert row.trajectory is None
     assert "recorded without content" in row.reason
+
+
+def test_spans_of_neither_models_nor_tools_are_a_bad_row(tmp_path):
+    rows = [{"trace_id": "t", "attributes": {"gen_ai.operation.name": "embeddings"}}]
+    (row,) = formats.read(written(tmp_path / "spans", rows))
+    assert "no span of a model or a tool" in row.reason
 
 
 def test_a_broken_row_does_not_stop_the_rest(tmp_path):
