@@ -75,17 +75,17 @@ class BareDesk:
 
     async def ask(self, messages: Messages) -> Reply:
         text = str(messages[0]["content"])
-        parts = roles._blocks(text, "ledger", "exchanges", "call")
+        parts = roles.blocks(text, "ledger", "exchanges", "call")
         assert parts is not None
-        call = next(roles._objects(parts["call"]))
+        call = next(roles.objects(parts["call"]))
         if len(messages) == 1:
             self._before = copy.deepcopy(self._world)
         world = copy.deepcopy(self._before)
-        name, arguments, past = call["name"], call["arguments"], list(roles._objects(parts["exchanges"]))
+        name, arguments, past = call["name"], call["arguments"], list(roles.objects(parts["exchanges"]))
         played = roles.answer(world, name, arguments, past, self._rng, self._rate)
         self._world = world
-        known = {(kind, own) for kind, held in roles._document(parts["ledger"]).items() for own in held}
-        value = next(roles._objects([played.text]))
+        known = {(kind, own) for kind, held in roles.document(parts["ledger"]).items() for own in held}
+        value = next(roles.objects([played.text]))
         value["patch"] = self._said(value["patch"], arguments, known)
         own = f"bare-{len(self.slips)}-{content_hash([dict(m) for m in messages])[:16]}"
         detail = played.defects[0].detail if played.defects else ""

@@ -43,16 +43,16 @@ def play(text: str, key: str, random_seed: int, rate: float) -> Played | None:
     `key` and `random_seed` settle everything that is drawn; `rate` (0 to 1) is the share of replies that are wrong.
     """
     rng = random.Random(f"role:{random_seed}:{key}")
-    if (parts := _blocks(text, "ledger", "exchanges", "call")) is not None:
+    if (parts := blocks(text, "ledger", "exchanges", "call")) is not None:
         return _tool(parts, rng, rate)
-    if (parts := _blocks(text, "goal", "dialogue")) is not None:
+    if (parts := blocks(text, "goal", "dialogue")) is not None:
         return _user(parts)
-    if (parts := _blocks(text, "goal", "ledger", "writes", "transcript")) is not None:
+    if (parts := blocks(text, "goal", "ledger", "writes", "transcript")) is not None:
         return _judge(parts, rng, rate)
     return None
 
 
-def _blocks(text: str, *names: str) -> dict[str, list[str]] | None:
+def blocks(text: str, *names: str) -> dict[str, list[str]] | None:
     """The lines of each block, in this order, read from the end; None where one is missing."""
     rows, found = text.split("\n"), {}
     end = len(rows)
@@ -65,7 +65,8 @@ def _blocks(text: str, *names: str) -> dict[str, list[str]] | None:
     return found
 
 
-def _objects(rows: list[str]) -> Iterator[dict[str, Any]]:
+def objects(rows: list[str]) -> Iterator[dict[str, Any]]:
+    """The JSON objects among the lines of a block."""
     for row in rows:
         try:
             value = json.loads(row)
@@ -75,24 +76,25 @@ def _objects(rows: list[str]) -> Iterator[dict[str, Any]]:
             yield value
 
 
-def _document(rows: list[str]) -> Document:
-    document: Document = {}
-    for row in _objects(rows):
+def document(rows: list[str]) -> Document:
+    """The ledger in its block: one record a line, each with its path."""
+    held: Document = {}
+    for row in objects(rows):
         parts = [part.replace("~1", "/").replace("~0", "~") for part in str(row.get("path", "")).split("/")[1:]]
         if len(parts) == 2:
-            document.setdefault(parts[0], {})[parts[1]] = row.get("value")
+            held.setdefault(parts[0], {})[parts[1]] = row.get("value")
         elif parts:
-            document[parts[0]] = row.get("value")
-    return document
+            held[parts[0]] = row.get("value")
+    return held
 
 
 def _tool(parts: dict[str, list[str]], rng: random.Random, rate: float) -> Played | None:
-    call = next(_objects(parts["call"]), {})
+    call = next(objects(parts["call"]), {})
     name, arguments = call.get("name"), call.get("arguments")
-    world = load(_document(parts["ledger"]), rng)
+    world = load(document(parts["ledger"]), rng)
     if name not in NAMES or not isinstance(arguments, dict) or not world.members:
         return None
-    return answer(world, name, arguments, list(_objects(parts["exchanges"])), rng, rate)
+    return answer(world, name, arguments, list(objects(parts["exchanges"])), rng, rate)
 
 
 def answer(
@@ -103,7 +105,8 @@ def answer(
 
     before = dump(world)
     seen = world.call(name, arguments)
-    patch = list(jsonpatch.make_patch(before, dump(world)).patch)
+    after = dump(world)
+    patch = [] if after == before else list(jsonpatch.make_patch(before, after).patch)
     right = Slip(seen.text, seen.is_error, patch, "")
     if rng.random() >= rate:
         return _reply(right)
@@ -188,12 +191,12 @@ _ANSWERS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 def _facts(rows: list[str]) -> dict[str, Any]:
     line = next((row for row in rows if row.startswith(FACTS)), "")
-    return next(_objects([line.removeprefix(FACTS)]), {})
+    return next(objects([line.removeprefix(FACTS)]), {})
 
 
 def _user(parts: dict[str, list[str]]) -> Played | None:
     """Answers what is asked, agrees to what is proposed, and leaves when asked whether there is anything else."""
-    facts, said = _facts(parts["goal"]), list(_objects(parts["dialogue"]))
+    facts, said = _facts(parts["goal"]), list(objects(parts["dialogue"]))
     if not facts or not said:
         return None
     last = str(said[-1].get("content", ""))
@@ -213,8 +216,8 @@ def _judge(parts: dict[str, list[str]], rng: random.Random, rate: float) -> Play
     facts = _facts(parts["goal"])
     if not facts:
         return None
-    done = [row for row in _objects(parts["writes"]) if row.get("succeeded")]
-    right = int(served(facts, _document(parts["ledger"]), len(done)))
+    done = [row for row in objects(parts["writes"]) if row.get("succeeded")]
+    right = int(served(facts, document(parts["ledger"]), len(done)))
     turned = rng.random() < rate
     verdict = {
         "reasoning": "The library is as the member wants it." if right != turned else "The goal is not served.",

@@ -31,7 +31,6 @@ class World:
         self._ledgers: dict[str, Ledger] = {start.state: start}
         self._answers: dict[tuple[str, str], Kept] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
-        self.hits = 0
 
     @classmethod
     def of(cls, task: Task, hints: Hints | None = None, recorded: bool = True) -> "World":
@@ -54,9 +53,7 @@ class World:
 
     def answer(self, state: str, key: str) -> Kept | None:
         """What the call `key` was answered in `state`, if it was ever made there."""
-        kept = self._answers.get((state, key))
-        self.hits += kept is not None
-        return kept
+        return self._answers.get((state, key))
 
     def keep(self, state: str, key: str | None, answer: Answer, ledger: Ledger) -> None:
         """Remember an accepted answer and what it has revealed or changed; with `key` None only the latter."""
