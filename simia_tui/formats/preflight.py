@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from simia_tui.errors import UsageError
+from simia_tui.formats import traps
 from simia_tui.formats.llamafactory import Kept, keeps_openai, keeps_sharegpt
 from simia_tui.formats.openai_chat import write_openai
-from simia_tui.formats.sharegpt import cut, write_sharegpt
+from simia_tui.formats.sharegpt import write_sharegpt
 from simia_tui.formats.sharegpt_hermes import write_llamafactory
+from simia_tui.formats.traps import IssueSeverity, Kind
 from simia_tui.formats.verl import prompt_length
-from simia_tui.model import Record, Trajectory, Turn
-
-IssueSeverity = Literal["loss", "drop", "note"]
+from simia_tui.model import Record, Trajectory
 
 
 class Issue(Record):
@@ -46,126 +45,6 @@ class Preflight(Record):
     issues: tuple[Issue, ...] = ()
 
 
-class _Kind(NamedTuple):
-    reason: str
-    severity: IssueSeverity
-    fix: str | None = None
-
-
-_USE_HERMES = "export as ShareGPT-Hermes, which keeps text and calls in one turn"
-_NO_ASSISTANT = _Kind("no turn of the assistant, nothing to learn from", "drop", "reject these")
-_TEXT_ARGUMENTS = _Kind(
-    "a call whose arguments are no object; they are written as the text they came in", "loss", "repair or reject these"
-)
-_ORPHAN = _Kind("a result that answers no call before it", "note", "repair or reject these")
-_NO_TOOLS = _Kind(
-    "calls are made but no tools are declared; the model is not told what it may call",
-    "note",
-    "choose a domain that declares the tools, or infer them from the calls",
-)
-_MASKED = _Kind(
-    "masked assistant turns; this trainer trains on every assistant turn",
-    "loss",
-    "train from trl.jsonl with simia, or export to axolotl",
-)
-_MASKED_TRL = _Kind("masked assistant turns; simia's trainer leaves them out, TRL by itself trains on them", "note")
-_INNER_SYSTEM = _Kind("a system message after the first; many chat templates refuse it", "note")
-_SYSTEM_TO_USER = _Kind("a system message after the first becomes the user's text", "loss")
-_LED = _Kind("the assistant speaks first; an empty human turn goes before", "note")
-_CUT = _Kind("turns after the assistant's last one are left out; no word of the assistant is in them", "note")
-_MERGED = _Kind("turns of one side in a row are merged into one", "note")
-_OVERWRITTEN = _Kind("text of the assistant beside a call is overwritten by it", "loss", _USE_HERMES)
-_USER_CALLS = _Kind("calls that the user makes are not written", "loss", "export as openai, atif or parquet")
-_NO_PROMPT = _Kind("nothing stands before the assistant's first turn, so there is no prompt", "drop", "reject these")
-_UNPAIRED = _Kind(
-    "calls and results that do not pair; OpenAI refuses the whole file for one", "loss", "repair or reject these"
-)
-_OPEN_END = _Kind("the last turn is not the assistant's; OpenAI wants it to be", "note", "cut these before uploading")
-_SILENT = _Kind("a turn of the assistant with neither text nor call; Axolotl finds nothing in it to train on", "note")
-_LAST_MASKED = _Kind("the last turn is masked; Axolotl may then train on its end of text", "note")
-_LONG = _Kind(
-    "longer than verl's max_length of 1,024 tokens at 4 characters each; verl stops at such a row",
-    "note",
-    "set data.max_length",
-)
-_THOUGHT = _Kind(
-    "thoughts stand in the text; where the template strips them, verl's own check of the tokens fails",
-    "note",
-    "set data.ignore_input_ids_mismatch=True",
-)
-
-VERL_CHARACTERS = 4 * 1_024
-"""verl's default `data.max_length`, in characters of a usual English text."""
-
-
-def _ended(trajectory: Trajectory) -> Trajectory:
-    return trajectory.with_turns(cut(trajectory.turns))
-
-
-def _assistants(trajectory: Trajectory) -> list[Turn]:
-    return [turn for turn in trajectory.turns if turn.role == "assistant"]
-
-
-def _openai(trajectory: Trajectory) -> Iterator[_Kind]:
-    turns = trajectory.turns
-    waiting: set[str | None] = set()
-    for index, turn in enumerate(turns):
-        if turn.role == "tool" and turn.call_id in waiting:
-            waiting.discard(turn.call_id)
-        elif waiting or turn.role == "tool":
-            yield _UNPAIRED
-            break
-        elif index + 1 < len(turns):
-            waiting = {call.call_id for call in turn.tool_calls}
-    else:
-        if waiting:
-            yield _UNPAIRED
-    if turns and turns[-1].role != "assistant":
-        yield _OPEN_END
-
-
-def _user_calls(trajectory: Trajectory) -> Iterator[_Kind]:
-    if any(turn.tool_calls and turn.role != "assistant" for turn in trajectory.turns):
-        yield _USER_CALLS
-
-
-def _masked(trajectory: Trajectory) -> bool:
-    return any(turn.loss is False for turn in _assistants(trajectory))
-
-
-def _trl(trajectory: Trajectory) -> Iterator[_Kind]:
-    if _masked(trajectory):
-        yield _MASKED_TRL
-
-
-def _axolotl(trajectory: Trajectory) -> Iterator[_Kind]:
-    if any(not turn.content and not turn.tool_calls and turn.loss is not False for turn in _assistants(trajectory)):
-        yield _SILENT
-    if trajectory.turns and trajectory.turns[-1].loss is False:
-        yield _LAST_MASKED
-
-
-def _inline(trajectory: Trajectory) -> Iterator[_Kind]:
-    """Targets whose rows take turns, end with the assistant and hold the calls in the text."""
-    turns = trajectory.turns
-    if turns and turns[0].role == "assistant":
-        yield _LED
-    if turns and turns[-1].role != "assistant":
-        yield _CUT
-    sides = [(turn.role == "assistant", turn.role == "tool") for turn in cut(turns)]
-    if any(a[0] == b[0] and not (a[1] and b[1]) for a, b in pairwise(sides)):
-        yield _MERGED
-
-
-def _verl(trajectory: Trajectory) -> Iterator[_Kind]:
-    yield from _inline(trajectory)
-    texts = [trajectory.policy, *(text for turn in trajectory.turns for text in (turn.content, turn.reasoning))]
-    if sum(len(text or "") for text in texts) > VERL_CHARACTERS:
-        yield _LONG
-    if any(turn.reasoning for turn in trajectory.turns):
-        yield _THOUGHT
-
-
 class _Target(NamedTuple):
     """How a target judges a trajectory; `write` and `keeps` are None where every row with an assistant is kept.
 
@@ -177,7 +56,7 @@ class _Target(NamedTuple):
     title: str
     write: Callable[[Trajectory], dict[str, Any]] | None = None
     keeps: Callable[[dict[str, Any]], Kept] | None = None
-    looks: Callable[[Trajectory], Iterator[_Kind]] | None = None
+    looks: Callable[[Trajectory], Iterator[Kind]] | None = None
     masks: bool = False
     textual: bool = False
     prompts: bool = False
@@ -185,17 +64,17 @@ class _Target(NamedTuple):
 
 
 _TARGETS = {
-    "trl": _Target("TRL conversational", looks=_trl, masks=True),
+    "trl": _Target("TRL conversational", looks=traps.trl, masks=True),
     "sharegpt-hermes": _Target(
-        "ShareGPT, call inline in the text", write_llamafactory, keeps_sharegpt, _inline, textual=True
+        "ShareGPT, call inline in the text", write_llamafactory, keeps_sharegpt, traps.inline, textual=True
     ),
-    "openai": _Target("OpenAI fine-tuning", looks=_openai, masks=True),
-    "hermes": _Target("Hermes, every turn as it is", looks=_user_calls, masks=True),
+    "openai": _Target("OpenAI fine-tuning", looks=traps.openai, masks=True),
+    "hermes": _Target("Hermes, every turn as it is", looks=traps.user_calls, masks=True),
     "simia-sft": _Target("Simia-SFT", masks=True, textual=True),
-    "axolotl": _Target("Axolotl chat_template", looks=_axolotl, masks=True),
+    "axolotl": _Target("Axolotl chat_template", looks=traps.axolotl, masks=True),
     "atif": _Target("ATIF", masks=True, exact=True),
     "parquet": _Target("Parquet, OpenAI messages", masks=True),
-    "verl-sft": _Target("verl SFT", looks=_verl, textual=True),
+    "verl-sft": _Target("verl SFT", looks=traps.verl, textual=True),
     "verl-rl": _Target("verl RL", prompts=True),
     "trl-grpo": _Target("TRL GRPO prompts", prompts=True),
     "sharegpt": _Target("ShareGPT, call replaces text", write_sharegpt, keeps_sharegpt),
@@ -210,12 +89,12 @@ _TARGETS = {
         lambda t: write_sharegpt(t, split=True, whole=True),
         keeps_sharegpt,
     ),
-    "openai (LLaMA-Factory)": _Target("OpenAI formatting", lambda t: write_openai(_ended(t)), keeps_openai),
+    "openai (LLaMA-Factory)": _Target("OpenAI formatting", lambda t: write_openai(traps.ended(t)), keeps_openai),
     "openai (LLaMA-Factory) as recorded": _Target("OpenAI formatting, not cut", write_openai, keeps_openai),
 }
 
 
-MASKED = _MASKED.reason
+MASKED = traps.MASKED.reason
 """The reason under which a preflight counts masks that a target cannot respect."""
 
 KEEPS_MASKS = frozenset(name for name, target in _TARGETS.items() if target.masks)
@@ -265,15 +144,15 @@ def left_out(trajectory: Trajectory, target: str, row: dict[str, Any] | None = N
 
 def _dropped(
     trajectory: Trajectory, target: _Target, row: dict[str, Any] | None = None
-) -> tuple[_Kind | None, Kept | None]:
+) -> tuple[Kind | None, Kept | None]:
     """The reason to drop a row, and else what the target keeps of it where that is less than all."""
     if target.prompts:
-        return (None if prompt_length(trajectory) else _NO_PROMPT), None
+        return (None if prompt_length(trajectory) else traps.NO_PROMPT), None
     if not any(turn.role == "assistant" for turn in trajectory.turns):
-        return _NO_ASSISTANT, None
+        return traps.NO_ASSISTANT, None
     if target.write and target.keeps:
         kept = target.keeps(row or target.write(trajectory))
-        return (_Kind(kept.reason, "drop", _USE_HERMES) if kept.reason else None), kept
+        return (Kind(kept.reason, "drop", traps.USE_HERMES) if kept.reason else None), kept
     return None, None
 
 
@@ -285,10 +164,10 @@ class _Tally:
     words: int = 0
     words_dropped: int = 0
     words_lost: int = 0
-    found: dict[_Kind, list[Any]] = field(default_factory=dict)
+    found: dict[Kind, list[Any]] = field(default_factory=dict)
 
     def add(self, trajectory: Trajectory, target: _Target) -> None:
-        texts = [turn.content for turn in _assistants(trajectory) if turn.content]
+        texts = [turn.content for turn in traps.assistants(trajectory) if turn.content]
         words = sum(len(text.split()) for text in texts)
         self.rows += 1
         self.words += words
@@ -301,7 +180,7 @@ class _Tally:
             kinds = list(_looks(trajectory, target))
             if kept and (lost := words_lost(texts, kept.assistant_texts())):
                 self.words_lost += lost
-                kinds.append(_OVERWRITTEN)
+                kinds.append(traps.OVERWRITTEN)
         for kind in kinds:
             if kind not in self.found:
                 self.found[kind] = [0, trajectory.id]
@@ -340,23 +219,23 @@ def words_lost(texts: list[str], kept: list[str]) -> int:
     return lost
 
 
-def _looks(trajectory: Trajectory, target: _Target) -> Iterator[_Kind]:
+def _looks(trajectory: Trajectory, target: _Target) -> Iterator[Kind]:
     """What deserves a word about a row that is kept."""
     if target.prompts:
         return
     turns = trajectory.turns
     ids = {call.call_id for _, _, call in trajectory.calls()}
     if not target.exact and any(call.arguments is None for _, _, call in trajectory.calls()):
-        yield _TEXT_ARGUMENTS
+        yield traps.TEXT_ARGUMENTS
     if any(turn.role == "tool" and turn.call_id not in ids - {None} for turn in turns):
-        yield _ORPHAN
+        yield traps.ORPHAN
     if ids and not trajectory.tools:
-        yield _NO_TOOLS
-    if not target.masks and _masked(trajectory):
-        yield _MASKED
+        yield traps.NO_TOOLS
+    if not target.masks and traps.masked(trajectory):
+        yield traps.MASKED
     if any(turn.role == "system" for turn in turns):
-        yield _SYSTEM_TO_USER if target.textual else _INNER_SYSTEM
+        yield traps.SYSTEM_TO_USER if target.textual else traps.INNER_SYSTEM
     if target.textual:
-        yield from _user_calls(trajectory)
+        yield from traps.user_calls(trajectory)
     if target.looks:
         yield from target.looks(trajectory)

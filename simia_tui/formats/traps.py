@@ -1,0 +1,144 @@
+"""What trainers trip over: the reasons a preflight counts, and what to look for on behalf of each trainer.
+
+Sources: LLaMA-Factory's converters (see `llamafactory`), Axolotl's prompt_strategies/chat_template.py, verl's
+utils/dataset/multiturn_sft_dataset.py, OpenAI's rules for chat fine-tuning files.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+from simia_tui.formats.sharegpt import cut
+from simia_tui.model import Trajectory, Turn
+
+IssueSeverity = Literal["loss", "drop", "note"]
+
+
+class Kind(NamedTuple):
+    """A reason, how bad it is, and what can be done about it."""
+
+    reason: str
+    severity: IssueSeverity
+    fix: str | None = None
+
+
+USE_HERMES = "export as ShareGPT-Hermes, which keeps text and calls in one turn"
+NO_ASSISTANT = Kind("no turn of the assistant, nothing to learn from", "drop", "reject these")
+TEXT_ARGUMENTS = Kind(
+    "a call whose arguments are no object; they are written as the text they came in", "loss", "repair or reject these"
+)
+ORPHAN = Kind("a result that answers no call before it", "note", "repair or reject these")
+NO_TOOLS = Kind(
+    "calls are made but no tools are declared; the model is not told what it may call",
+    "note",
+    "choose a domain that declares the tools, or infer them from the calls",
+)
+MASKED = Kind(
+    "masked assistant turns; this trainer trains on every assistant turn",
+    "loss",
+    "train from trl.jsonl with simia, or export to axolotl",
+)
+MASKED_TRL = Kind("masked assistant turns; simia's trainer leaves them out, TRL by itself trains on them", "note")
+INNER_SYSTEM = Kind("a system message after the first; many chat templates refuse it", "note")
+SYSTEM_TO_USER = Kind("a system message after the first becomes the user's text", "loss")
+LED = Kind("the assistant speaks first; an empty human turn goes before", "note")
+CUT = Kind("turns after the assistant's last one are left out; no word of the assistant is in them", "note")
+MERGED = Kind("turns of one side in a row are merged into one", "note")
+OVERWRITTEN = Kind("text of the assistant beside a call is overwritten by it", "loss", USE_HERMES)
+USER_CALLS = Kind("calls that the user makes are not written", "loss", "export as openai, atif or parquet")
+NO_PROMPT = Kind("nothing stands before the assistant's first turn, so there is no prompt", "drop", "reject these")
+UNPAIRED = Kind(
+    "calls and results that do not pair; OpenAI refuses the whole file for one", "loss", "repair or reject these"
+)
+OPEN_END = Kind("the last turn is not the assistant's; OpenAI wants it to be", "note", "cut these before uploading")
+SILENT = Kind("a turn of the assistant with neither text nor call; Axolotl finds nothing in it to train on", "note")
+LAST_MASKED = Kind("the last turn is masked; Axolotl may then train on its end of text", "note")
+LONG = Kind(
+    "longer than verl's max_length of 1,024 tokens at 4 characters each; verl stops at such a row",
+    "note",
+    "set data.max_length",
+)
+THOUGHT = Kind(
+    "thoughts stand in the text; where the template strips them, verl's own check of the tokens fails",
+    "note",
+    "set data.ignore_input_ids_mismatch=True",
+)
+
+VERL_CHARACTERS = 4 * 1_024
+"""verl's default `data.max_length`, in characters of a usual English text."""
+
+
+def ended(trajectory: Trajectory) -> Trajectory:
+    """The trajectory up to the assistant's last turn."""
+    return trajectory.with_turns(cut(trajectory.turns))
+
+
+def assistants(trajectory: Trajectory) -> list[Turn]:
+    """The turns of the assistant."""
+    return [turn for turn in trajectory.turns if turn.role == "assistant"]
+
+
+def openai(trajectory: Trajectory) -> Iterator[Kind]:
+    """OpenAI: results right after their calls, every call answered unless it is the last turn."""
+    turns = trajectory.turns
+    waiting: set[str | None] = set()
+    for index, turn in enumerate(turns):
+        if turn.role == "tool" and turn.call_id in waiting:
+            waiting.discard(turn.call_id)
+        elif waiting or turn.role == "tool":
+            yield UNPAIRED
+            break
+        elif index + 1 < len(turns):
+            waiting = {call.call_id for call in turn.tool_calls}
+    else:
+        if waiting:
+            yield UNPAIRED
+    if turns and turns[-1].role != "assistant":
+        yield OPEN_END
+
+
+def user_calls(trajectory: Trajectory) -> Iterator[Kind]:
+    """Formats in which a user's turn is text only."""
+    if any(turn.tool_calls and turn.role != "assistant" for turn in trajectory.turns):
+        yield USER_CALLS
+
+
+def masked(trajectory: Trajectory) -> bool:
+    """Whether a turn of the assistant is not to be trained on."""
+    return any(turn.loss is False for turn in assistants(trajectory))
+
+
+def trl(trajectory: Trajectory) -> Iterator[Kind]:
+    """TRL ignores the mark that our trainer respects."""
+    if masked(trajectory):
+        yield MASKED_TRL
+
+
+def axolotl(trajectory: Trajectory) -> Iterator[Kind]:
+    """Axolotl looks for each turn's words in the rendered text, and at the last turn for its end."""
+    if any(not turn.content and not turn.tool_calls and turn.loss is not False for turn in assistants(trajectory)):
+        yield SILENT
+    if trajectory.turns and trajectory.turns[-1].loss is False:
+        yield LAST_MASKED
+
+
+def inline(trajectory: Trajectory) -> Iterator[Kind]:
+    """Targets whose rows take turns, end with the assistant and hold the calls in the text."""
+    turns = trajectory.turns
+    if turns and turns[0].role == "assistant":
+        yield LED
+    if turns and turns[-1].role != "assistant":
+        yield CUT
+    sides = [(turn.role == "assistant", turn.role == "tool") for turn in cut(turns)]
+    if any(a[0] == b[0] and not (a[1] and b[1]) for a, b in pairwise(sides)):
+        yield MERGED
+
+
+def verl(trajectory: Trajectory) -> Iterator[Kind]:
+    """verl stops at rows that are too long, and compares each turn's tokens with the whole row's."""
+    yield from inline(trajectory)
+    texts = [trajectory.policy, *(text for turn in trajectory.turns for text in (turn.content, turn.reasoning))]
+    if sum(len(text or "") for text in texts) > VERL_CHARACTERS:
+        yield LONG
+    if any(turn.reasoning for turn in trajectory.turns):
+        yield THOUGHT
