@@ -30,6 +30,7 @@ class SynthesizeSpec(Record):
     `price` is in USD per 1,000,000 tokens (`input`, `cached`, `output`), None where it is not known. `axes` replace
     axes of the domain's pack by name; `errors` and `feedback` say how often tools fail and how much they tell (None: as
     the exemplar has it). Failed tasks are replaced until the target is reached, by at most `spare` times the target.
+    A job stops when more than `most_copies` of its latest episodes are near-duplicates (None: it never does).
     """
 
     kind: Literal["synthesize"] = "synthesize"
@@ -52,13 +53,15 @@ class SynthesizeSpec(Record):
     errors: Literal["none", "few", "some", "many"] | None = None
     feedback: Literal["rich", "terse", "binary"] | None = None
     spare: float = 0.5
+    most_copies: float | None = 0.8
 
 
 class Job(Record):
     """Background work with a budget. `done` and `failed` count tasks; `cost_nano` is in 1e-9 USD, None if unknown.
 
     `estimated_nano` is the part of the cost that no vendor has confirmed (lost requests, timeouts); `tokens_cached` the
-    part of `tokens_in` that a provider read from its cache; `resume_at` when a paused job goes on by itself.
+    part of `tokens_in` that a provider read from its cache; `resume_at` when a paused job goes on by itself; `copies` how many results
+    are near-duplicates of seeds or other episodes.
     """
 
     id: int
@@ -80,6 +83,7 @@ class Job(Record):
     estimated_nano: int = 0
     tokens_cached: int = 0
     priority: int = 0
+    copies: int = 0
     resume_at: float | None = None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from simia_tui.errors import SimiaError, UsageError
 from simia_tui.model import Export, Run, RunStatus, TrainSpec
 from simia_tui.services import processes
+from simia_tui.settings import Settings
 from simia_tui.store import Workspace, runs
 
 STARTUP_PATIENCE_S = 120.0
@@ -39,9 +40,11 @@ def require(spec: TrainSpec) -> None:
             f"Training needs packages that are not installed ({', '.join(lacking)}); "
             "install them with: pip install 'simia-tui[train]'"
         )
-    from simia_tui.training import base, profiles
+    from simia_tui.training import base, practice, profiles
 
-    profiles.settle(spec)
+    profile = profiles.settle(spec)
+    if spec.method == "grpo":
+        practice.settle(spec, profile)
     if spec.model is not None:
         base.find(spec.model)
 
@@ -51,12 +54,17 @@ def start_run(workspace: Workspace, db: sqlite3.Connection, export: Export, spec
 
     Raises:
         SimiaError: the train extra is not installed.
-        UsageError: the profile or the model folder does not exist, or the export's files are gone.
+        UsageError: the profile, the model folder or the adapter does not exist, or the export's files are gone.
     """
     require(spec)
+    if spec.adapter is not None:
+        from simia_tui.training import merging
+
+        merging.adapter_of(runs.run(db, spec.adapter).result, spec.adapter)
     if not (workspace.root / export.path / "trl.jsonl").is_file():
         raise UsageError(f"The files of export {export.name} are not in {export.path} any more; export again.")
-    name = f"{export.name}-{spec.profile}-{time.strftime('%Y%m%d-%H%M%S')}"
+    kind = spec.profile if spec.method == "sft" else f"{spec.profile}-{spec.method}"
+    name = f"{export.name}-{kind}-{time.strftime('%Y%m%d-%H%M%S')}"
     path, n = Path("exports") / "runs" / name, 1
     while (workspace.root / path).exists():
         n += 1
@@ -66,10 +74,31 @@ def start_run(workspace: Workspace, db: sqlite3.Connection, export: Export, spec
     return _launch(workspace, db, run)
 
 
+def simulated(settings: Settings, spec: TrainSpec, model: str | None = None) -> TrainSpec:
+    """The spec with the endpoint that the settings name for tools, user and judge; the offline demo where none is set.
+
+    Raises:
+        UsageError: the settings describe no whole endpoint, or a model is named and there is no endpoint.
+    """
+    endpoint = settings.simulator()
+    if endpoint is None:
+        if model is not None:
+            raise UsageError(f"No endpoint is set up, so {model} cannot be asked; add one to simia.toml.")
+        return spec
+    return spec.model_copy(
+        update={
+            "endpoint": endpoint.name,
+            "base_url": endpoint.base_url,
+            "simulator": model or endpoint.model,
+            "key_env": endpoint.key_env,
+        }
+    )
+
+
 def _launch(workspace: Workspace, db: sqlite3.Connection, pk: int) -> Run:
-    root = workspace.root.absolute()
-    log = root / runs.run(db, pk).path / "train.log"
-    processes.start(["-m", "simia_tui.training.sft", "--workspace", str(root), "--run", str(pk)], log)
+    root, run = workspace.root.absolute(), runs.run(db, pk)
+    log = root / run.path / "train.log"
+    processes.start(["-m", f"simia_tui.training.{run.spec.method}", "--workspace", str(root), "--run", str(pk)], log)
     return runs.run(db, pk)
 
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from simia_tui.errors import SimiaError
@@ -21,6 +22,8 @@ _NAMES = {
     "mean_token_accuracy": "mean_token_accuracy",
     "entropy": "entropy",
     "epoch": "epoch",
+    "kl": "kl",
+    "clip_ratio/region_mean": "clipped",
 }
 """What is taken over from the trainer's log, by the trainer's name and ours."""
 
@@ -28,13 +31,22 @@ _NAMES = {
 class Reporter(TrainerCallback):
     """One metric a step, whole also across restarts: tokens and seconds go on from `before`, the last metric kept.
 
-    Seconds are counted from the start of the process, import and loading included.
+    Seconds are counted from the start of the process, import and loading included. `more` gives further values; it is
+    told the seconds since the last metric.
     """
 
-    def __init__(self, record: RunRecord, watch: Watch, began: float, before: Metric | None) -> None:
+    def __init__(
+        self,
+        record: RunRecord,
+        watch: Watch,
+        began: float,
+        before: Metric | None,
+        more: Callable[[float], dict[str, float]] | None = None,
+    ) -> None:
         self._record = record
         self._watch = watch
         self._began = began
+        self._more = more
         self._tokens_before = before.values.get("tokens", 0.0) if before else 0.0
         self._seconds_before = before.values.get("seconds", 0.0) if before else 0.0
         self._last = (0.0, 0.0)
@@ -74,12 +86,14 @@ class Reporter(TrainerCallback):
         self._write_waiting(final=True)
 
     def _metric(self, step: int, logs: dict[str, Any]) -> Metric:
-        values = {ours: float(logs[theirs]) for theirs, ours in _NAMES.items() if theirs in logs}
+        values = {ours: float(logs[theirs]) for theirs, ours in _NAMES.items() if logs.get(theirs) is not None}
         seconds, tokens = self.seconds, self._tokens_before + float(logs.get("num_tokens", 0.0))
         passed = seconds - self._last[0]
         values |= {"tokens": tokens, "seconds": seconds, **_gpu_memory()}
         if passed > 0:
             values["tokens_per_second"] = (tokens - self._last[1]) / passed
+        if self._more is not None:
+            values |= self._more(passed)
         self._last = (seconds, tokens)
         loss = float(logs["loss"])
         # JSON knows no NaN: such a value is left out rather than stored as something else.

@@ -28,12 +28,17 @@ class Encoded(NamedTuple):
 
 
 class Census(Record):
-    """What became of the rows. Tokens are counted after the cutoff; `empty` rows had nothing left to train."""
+    """What became of the rows. Tokens are counted after the cutoff; `empty` rows had nothing left to train.
+
+    `special` rows hold text of the data that the tokenizer reads as its own special tokens, so that the model sees
+    turns where there are none.
+    """
 
     rows: int = 0
     used: int = 0
     cut: int = 0
     empty: int = 0
+    special: int = 0
     tokens: int = 0
     trained_tokens: int = 0
     longest: int = 0

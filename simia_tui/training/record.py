@@ -3,11 +3,12 @@
 import os
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from simia_tui.model import Export, Metric, Run, RunStatus
-from simia_tui.store import Workspace, exports, runs
+from simia_tui.model import Export, Metric, Run, RunStatus, Trajectory
+from simia_tui.store import Workspace, exports, runs, trajectories
 
 
 class RunRecord:
@@ -15,7 +16,7 @@ class RunRecord:
 
     def __init__(self, workspace: Workspace, run: int) -> None:
         """Raises UsageError when the workspace has no such run."""
-        self._workspace = workspace
+        self.workspace = workspace
         self._local = threading.local()
         self.id = run
         self.run: Run = runs.run(self._db, run)
@@ -28,7 +29,7 @@ class RunRecord:
     def _db(self) -> sqlite3.Connection:
         if not hasattr(self._local, "db"):
             # Longer than the default: a metric is worth waiting for while an import holds the lock.
-            self._local.db = self._workspace.connect(timeout=30.0)
+            self._local.db = self.workspace.connect(timeout=30.0)
         db: sqlite3.Connection = self._local.db
         return db
 
@@ -59,3 +60,16 @@ class RunRecord:
     def finish(self, status: RunStatus, reason: str | None = None, result: dict[str, Any] | None = None) -> None:
         """Ends the run."""
         runs.finish(self._db, self.id, status, reason, result)
+
+    def other(self, run: int) -> tuple[Run, Path]:
+        """Another run of the workspace and its folder. Raises UsageError where there is none."""
+        found = runs.run(self._db, run)
+        return found, self.workspace.root.absolute() / found.path
+
+    def body(self, pk: int, revision: int) -> Trajectory:
+        """A trajectory of the workspace at a revision. Raises UsageError where there is none."""
+        return trajectories.get(self._db, pk, revision)
+
+    def add_episodes(self, news: Sequence[trajectories.New]) -> int:
+        """Adds episodes and returns how many were new. Raises SimiaError when the database cannot be written."""
+        return len(trajectories.add(self._db, news).pks)

@@ -9,11 +9,11 @@ import pytest
 
 from simia_tui.model import TrainSpec
 from simia_tui.store import Workspace, exports, runs
-from simia_tui.training import sft
+from simia_tui.training import process
 from simia_tui.training.record import RunRecord
 
 # Before any test imports torch, which reads these settings once.
-sft.calm_the_machine()
+process.calm_the_machine()
 
 POLICY = "You are the clerk of a tool shed. Look up a loan before you change it. Never promise what a tool refused."
 

@@ -15,7 +15,7 @@ import pytest
 
 from simia_tui.model import Metric, RunStatus
 from simia_tui.store import Workspace, runs
-from simia_tui.training import sft
+from simia_tui.training import process, sft
 from simia_tui.training.record import RunRecord
 
 NewRun = Callable[..., RunRecord]
@@ -191,7 +191,7 @@ def test_a_second_trainer_of_a_run_is_refused(
     workspace: Workspace, new_run: NewRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = new_run()
-    with sft._only_one(record.folder):
+    with process.only_one(record.folder):
         assert sft.main(["--workspace", str(workspace.root), "--run", str(record.id)]) == 1
     assert "already trains the run" in capsys.readouterr().err
     assert _row(workspace, record).status == RunStatus.QUEUED

@@ -1,0 +1,155 @@
+"""The simulated environment as the trainer's arena: a run's tasks, played against the endpoint that the run names."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from simia_tui.checks import Hints
+from simia_tui.demo import roles
+from simia_tui.demo.errands import Errand, errands
+from simia_tui.domains import Pack, load
+from simia_tui.llm import Client, Endpoint, Message, Reply
+from simia_tui.model import Outcome, TrainSpec, Trajectory, Turn, content_hash
+from simia_tui.settings import DEMO
+from simia_tui.simulate import ask
+from simia_tui.simulate.controls import Controls, Task
+from simia_tui.simulate.environment import Cast, Environment
+from simia_tui.simulate.episode import finished
+from simia_tui.simulate.judge import Judge
+from simia_tui.simulate.tools import SimulatedTools
+from simia_tui.simulate.user import SimulatedUser
+from simia_tui.simulate.world import World
+from simia_tui.store import Workspace
+from simia_tui.training import tasks
+from simia_tui.training.practice import Practice
+from simia_tui.training.rollout import Played, Reaction
+
+DEMO_ERRANDS = 64
+"""How many errands of the library the offline demo has for a run."""
+
+Ask = Callable[[Sequence[Message]], Awaitable[Reply]]
+
+
+class SimulatedEpisode:
+    """One episode of the simulated environment."""
+
+    def __init__(self, environment: Environment, start: Trajectory) -> None:
+        self._environment = environment
+        self.start = start
+
+    async def step(self, turn: Turn) -> Reaction:
+        step = await self._environment.step(turn)
+        return Reaction(step.turns, step.done)
+
+    def cut(self, reason: str) -> None:
+        self._environment.cut(reason)
+
+    async def finish(self) -> Played:
+        rollout = await finished(self._environment)
+        ending = rollout.ending
+        return Played(
+            reward=None if rollout.reward is None else float(rollout.reward),
+            termination=ending.termination.value,
+            reason=rollout.verdict.reasoning or ending.reason,
+            trajectory=rollout.trajectory,
+            fault=ending.fault,
+            record=rollout.model_dump(mode="json", include={"verdict", "ledger", "log", "asked"}),
+        )
+
+
+class SimulatedArena:
+    """Groups of episodes of the given tasks; simulators and judge are one endpoint, or the offline demo."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        spec: TrainSpec,
+        settled: Practice,
+        starts: Sequence[tasks.Task],
+        ask_with: Ask | None,
+    ) -> None:
+        self.tasks = list(starts)
+        self._spec, self._roots = spec, workspace.prompt_roots()
+        self._controls = Controls(max_steps=settled.max_turns)
+        self._packs: dict[str, Pack] = {}
+        self._ask = ask_with
+        self._client: Client | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._ask is None:
+            spec = self._spec
+            endpoint = Endpoint(
+                name=spec.endpoint, base_url=spec.base_url or "", model=spec.simulator or "", key_env=spec.key_env
+            )
+            self._client = await Client(endpoint, spec.concurrency).__aenter__()
+            self._ask = ask.endpoint(self._client)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._client is not None:
+            await self._client.__aexit__(kind, error, trace)
+
+    async def group(self, task: int, members: int) -> list[SimulatedEpisode]:
+        wanted = self._task(self.tasks[task].trajectory)
+        cast = self._cast(wanted.seed.domain)
+        world = World.of(wanted, cast.hints)
+        return [self._episode(Environment(cast), wanted, world) for _ in range(members)]
+
+    def _episode(self, environment: Environment, task: Task, world: World) -> SimulatedEpisode:
+        environment.reset(task, world)
+        return SimulatedEpisode(environment, environment.trajectory)
+
+    def _task(self, seed: Trajectory) -> Task:
+        """Goal and ledger may come with the trajectory (`meta.goal`, `meta.ledger`), else from its turns."""
+        goal, ledger = seed.meta.get("goal"), seed.meta.get("ledger")
+        return Task(
+            seed=seed,
+            goal=goal if isinstance(goal, str) else None,
+            ledger=ledger if isinstance(ledger, dict) else {},
+            controls=self._controls,
+            random_seed=self._spec.random_seed,
+        )
+
+    def _cast(self, domain: str) -> Cast:
+        assert self._ask is not None
+        if domain not in self._packs:
+            self._packs[domain] = load(domain, self._roots)
+        pack = self._packs[domain]
+        return Cast(
+            tools=SimulatedTools(self._ask, pack),
+            user=SimulatedUser(self._ask, pack),
+            judge=Judge(self._ask, pack, samples=self._spec.judge_samples),
+            hints=Hints.of(pack.data),
+        )
+
+
+def open_arena(
+    workspace: Workspace, spec: TrainSpec, settled: Practice, starts: Sequence[tasks.Task]
+) -> SimulatedArena:
+    """The arena of a run. The offline demo plays errands of its own library unless the tasks are such errands."""
+    if spec.endpoint != DEMO:
+        return SimulatedArena(workspace, spec, settled, starts, None)
+    own = [start for start in starts if "goal" in start.trajectory.meta]
+    if not own:
+        print(f"note: the offline demo plays {DEMO_ERRANDS} errands of its library, not the export's tasks", flush=True)
+        own = [as_task(errand) for errand in errands(DEMO_ERRANDS, spec.random_seed)]
+    return SimulatedArena(workspace, spec, settled, own, demo_model(spec.random_seed))
+
+
+def as_task(errand: Errand, **changes: Any) -> tasks.Task:
+    """An errand of the demo as a task: its goal and hidden state travel with the trajectory."""
+    meta = {**errand.seed.meta, "goal": errand.goal, "ledger": errand.ledger}
+    return tasks.Task(errand.seed.model_copy(update={"meta": meta, **changes}))
+
+
+def demo_model(random_seed: int, defect_rate: float = 0.0) -> Ask:
+    """The offline demo model in this process, as tool simulator, user and judge of its library."""
+
+    async def complete(messages: Sequence[Message]) -> Reply:
+        text = "\n".join(str(message["content"]) for message in messages)
+        played = roles.play(text, content_hash(text), random_seed, defect_rate)
+        return Reply(outcome=Outcome.OK, text=played.text if played else "I only know my library.", model="simia-demo")
+
+    return complete
