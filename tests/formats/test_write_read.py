@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from simia_tui import formats
@@ -141,6 +141,34 @@ def _prompt(trajectory: Trajectory) -> Trajectory:
     return trajectory.with_turns(turns)
 
 
+def _trl(trajectory: Trajectory) -> Trajectory:
+    """TRL: no ids, marks of errors and of who called; null is empty; only masks of the assistant's turns."""
+    names = {call.call_id: call.name for _, _, call in trajectory.calls()}
+    plain = [
+        Draft(
+            role=turn.role,
+            content=turn.content or "",
+            reasoning=turn.reasoning,
+            calls=[DraftCall(call.name, call.arguments, call.raw) for call in turn.tool_calls],
+            name=(turn.name or names.get(turn.call_id) or None) if turn.role == "tool" else None,
+            loss=False if turn.role == "assistant" and turn.loss is False else None,
+        )
+        for turn in trajectory.turns
+    ]
+    return trajectory.with_turns(link(plain))
+
+
+def _sharegpt(trajectory: Trajectory) -> Trajectory:
+    """ShareGPT with `function_call`: a call replaces the text beside it; no thoughts, no marks."""
+    gone = {"reasoning": None, "loss": None}
+    turns = [
+        turn.model_copy(update=gone | ({"content": None} if turn.tool_calls else {"content": turn.content or ""}))
+        for turn in cut(trajectory.turns)
+    ]
+    bare_turns = relinked(turns)
+    return trajectory.model_copy(update={"turns": bare_turns, "policy": trajectory.policy or None})
+
+
 def _itself(trajectory: Trajectory) -> Trajectory:
     return trajectory
 
@@ -164,6 +192,8 @@ CASES = {
     "atif": Case(_itself, roles=("user", "caller", "assistant", "tool", "system")),
     "axolotl": Case(_no_null, roles=("user", "caller", "assistant", "tool")),
     "hermes": INLINE,
+    "trl": Case(_trl, roles=("user", "caller", "assistant", "tool")),
+    "sharegpt": Case(_sharegpt, roles=("user", "assistant", "tool"), ids=st.none()),
     "simia-sft": replace(INLINE, back=_merged),
 }
 
@@ -183,11 +213,11 @@ def made(draw: Any, name: str) -> Made:
 
 
 def through(name: str, trajectory: Trajectory, folder: Any) -> Trajectory:
-    """What a file of the format gives back, by detection."""
+    """What a file of the format gives back; rows of TRL are read as OpenAI's."""
     path = folder / "file"
     with formats.open_sink(path, name) as sink:
         sink.add(formats.WRITERS[name].write(trajectory))
-    (row,) = formats.read(path, name)
+    (row,) = formats.read(path, "openai" if name == "trl" else name)
     assert row.reason is None
     assert row.trajectory is not None
     return row.trajectory
@@ -198,6 +228,7 @@ def through(name: str, trajectory: Trajectory, folder: Any) -> Trajectory:
 @given(data=st.data())
 def test_what_is_written_reads_back_or_loses_what_it_says(tmp_path, name, data):
     case = data.draw(made(name))
+    assume(case.expected.turns)
     back = through(name, case.trajectory, tmp_path)
     assert back.model_copy(update={"meta": {}}) == case.expected
     again = through(name, back, tmp_path)
@@ -245,6 +276,8 @@ LOSSES = {
     "parquet": _itself,
     "atif": _itself,
     "axolotl": _no_null,
+    "trl": _trl,
+    "sharegpt": _sharegpt,
     "hermes": _textual,
     "simia-sft": _merged,
     "sharegpt-hermes": _unmasked,
