@@ -69,9 +69,24 @@ class Context:
         """The calls of the assistant; the tools that a simulated user holds are not declared to the agent."""
         return self.view(trajectory, _agent_calls)
 
+    def texts(self, trajectory: Trajectory) -> list[tuple[int, str]]:
+        """Everything that was said or answered and the texts among the arguments, each with its turn."""
+        return self.view(trajectory, _texts)
+
     def text(self, trajectory: Trajectory) -> str:
-        """Everything that any side says, thinks or answers, as one text: to see at once what stands nowhere."""
+        """All that any side says, thinks, passes or answers, as one text: to see at once what stands nowhere."""
         return self.view(trajectory, _text)
+
+    def spoken(self, trajectory: Trajectory) -> str:
+        """The texts of user and assistant as one."""
+        return self.view(trajectory, _spoken)
+
+    def runs(self, trajectory: Trajectory) -> bytes:
+        """`text` with every digit as `0` and every ASCII letter and `_` as `a`.
+
+        To look for a fixed run of these is many times quicker than to search with a pattern.
+        """
+        return self.view(trajectory, _runs)
 
     def parsed(self, text: str | None) -> Any:
         """The JSON object or array that `text` is; None where it is something else."""
@@ -91,8 +106,28 @@ def _json(text: str) -> Any:
         return None
 
 
+def _spoken(trajectory: Trajectory, context: Context) -> str:
+    return "\n".join([t.content for t in trajectory.turns if t.content and t.role in ("user", "assistant")])
+
+
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+_CLASSES = bytes.maketrans(_LETTERS + b"123456789", b"a" * len(_LETTERS) + b"0" * 9)
+
+
+def _runs(trajectory: Trajectory, context: Context) -> bytes:
+    return context.text(trajectory).encode("utf-8", "surrogatepass").translate(_CLASSES)
+
+
+def _texts(trajectory: Trajectory, context: Context) -> list[tuple[int, str]]:
+    found = [(index, turn.content) for index, turn in enumerate(trajectory.turns) if turn.content]
+    for index, _, call in context.calls(trajectory):
+        if call.arguments:
+            found += [(index, value) for value in call.arguments.values() if type(value) is str and value]
+    return found
+
+
 def _text(trajectory: Trajectory, context: Context) -> str:
-    parts = [turn.content for turn in trajectory.turns if turn.content]
+    parts = [text for _, text in context.texts(trajectory)]
     parts += [turn.reasoning for turn in trajectory.turns if turn.reasoning]
     return "\n".join(parts)
 

@@ -3,12 +3,12 @@
 They come from `[arguments]` of the pack of the trajectory's own domain, and from nowhere else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from simia_tui.checks.calls import Fix, fix_calls, text_of
 from simia_tui.checks.context import Context
-from simia_tui.checks.hints import ArgumentRule
+from simia_tui.checks.hints import ArgumentRule, ArgumentRules
 from simia_tui.checks.rule import Note, Outcome, check, repair
 from simia_tui.checks.schema import show
 from simia_tui.model import Severity, ToolCall, Trajectory
@@ -74,29 +74,24 @@ def _refused(trajectory: Trajectory, context: Context) -> set[int]:
 _Path = tuple[str | int, ...]
 
 
-def _matches(call: ToolCall, rules: Mapping[str, tuple[ArgumentRule, ...]]) -> list[tuple[_Path, ArgumentRule, str]]:
-    """The texts among the arguments to which a rule applies, with their places; the narrowest rule decides."""
+def _matches(call: ToolCall, rules: ArgumentRules) -> list[tuple[_Path, ArgumentRule, str]]:
+    """The texts among the arguments to which a rule applies, with their places."""
     found = []
-    waiting: list[tuple[_Path, str, Any]] = [((), "", call.arguments)]
+    waiting: list[tuple[_Path, tuple[str, ...], Any]] = [((), (), call.arguments)]
     while waiting:
-        path, name, value = waiting.pop()
-        if isinstance(value, str):
-            rule = _narrowest(rules.get(name, ()), call, path)
-            if rule is not None:
-                found.append((path, rule, value))
-        elif len(path) < _DEEPEST and isinstance(value, dict):
-            waiting += [((*path, key), key, inner) for key, inner in value.items()]
-        elif len(path) < _DEEPEST and isinstance(value, list):
-            waiting += [((*path, at), name, inner) for at, inner in enumerate(value)]
+        path, names, value = waiting.pop()
+        if len(path) > _DEEPEST:
+            continue
+        parts = value.items() if isinstance(value, dict) else enumerate(value or ())
+        for key, inner in parts:
+            place = (*names, key) if isinstance(key, str) else names
+            if isinstance(inner, str):
+                rule = rules.at(call.name, place)
+                if rule is not None:
+                    found.append(((*path, key), rule, inner))
+            elif isinstance(inner, dict | list):
+                waiting.append(((*path, key), place, inner))
     return found
-
-
-def _narrowest(rules: tuple[ArgumentRule, ...], call: ToolCall, path: _Path) -> ArgumentRule | None:
-    if not rules:
-        return None
-    names = tuple(part for part in path if isinstance(part, str))
-    fitting = [rule for rule in rules if rule.tool in (None, call.name) and names[-len(rule.path) :] == rule.path]
-    return max(fitting, key=lambda rule: (rule.tool is not None, len(rule.path)), default=None)
 
 
 def _changed(value: Any, changes: dict[_Path, str], path: _Path) -> Any:

@@ -11,7 +11,7 @@ evaluation   tasks that must not be trained on: name, text, ids
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +59,31 @@ class ArgumentRule:
         return None
 
 
+class ArgumentRules:
+    """The rules of a domain on arguments, and which of them decides at a place; false where there are none."""
+
+    def __init__(self, rules: Iterable[ArgumentRule] = ()) -> None:
+        self._rules = tuple(rules)
+        self._known: dict[tuple[str, tuple[str, ...]], ArgumentRule | None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    def at(self, tool: str, names: tuple[str, ...]) -> ArgumentRule | None:
+        """The narrowest rule for the value at `names` in a call of `tool`: one of the tool first, then the longest."""
+        try:
+            return self._known[tool, names]
+        except KeyError:
+            fitting = [r for r in self._rules if r.tool in (None, tool) and names[-len(r.path) :] == r.path]
+            found = max(fitting, key=lambda rule: (rule.tool is not None, len(rule.path)), default=None)
+            if len(self._known) < _MOST_PLACES:
+                self._known[tool, names] = found
+            return found
+
+
+_MOST_PLACES = 4096
+
+
 @dataclass(frozen=True, slots=True)
 class StatusOrder:
     """The order in which a status may change: `rank` of each value; a later observation must not show a lower one."""
@@ -101,7 +126,7 @@ class Hints:
     calculators: frozenset[str] = frozenset()
     off: frozenset[str] = frozenset()
     ids: re.Pattern[str] | None = None
-    arguments: Mapping[str, tuple[ArgumentRule, ...]] = field(default_factory=dict)
+    arguments: ArgumentRules = field(default_factory=ArgumentRules)
     orders: tuple[StatusOrder, ...] = ()
     totals: tuple[Total, ...] = ()
     limits: Limits = Limits()
@@ -136,7 +161,7 @@ def _read(data: Mapping[str, Any]) -> Hints:
         calculators=frozenset(_texts(checks, "calculators", "[checks]")),
         off=frozenset(_texts(_table(data, "rules"), "off", "[rules]")),
         ids=_ids(_table(data, "ids")),
-        arguments=_arguments(_table(data, "arguments")),
+        arguments=ArgumentRules(_argument(key, entry) for key, entry in _table(data, "arguments").items()),
         orders=tuple(_order(entry) for entry in _entries(data, "status")),
         totals=tuple(_total(entry) for entry in _entries(data, "totals")),
         limits=Limits(
@@ -199,15 +224,6 @@ def _ids(table: Mapping[str, Any]) -> re.Pattern[str] | None:
     for name, text in table.items():
         _pattern(text, f"{name} in [ids]")
     return _pattern("|".join(f"(?:{text})" for text in table.values()), "[ids]") if table else None
-
-
-def _arguments(table: Mapping[str, Any]) -> dict[str, tuple[ArgumentRule, ...]]:
-    """The rules by the last part of their path, the name under which a value is met."""
-    found: dict[str, tuple[ArgumentRule, ...]] = {}
-    for key, entry in table.items():
-        rule = _argument(key, entry)
-        found[rule.path[-1]] = (*found.get(rule.path[-1], ()), rule)
-    return found
 
 
 def _argument(key: str, entry: Any) -> ArgumentRule:

@@ -42,7 +42,8 @@ def run(
         if rule.id in context.hints.off:
             continue
         try:
-            trajectory, found = rule.run(trajectory, context)
+            trajectory, notes = rule.apply(trajectory, context)
+            found = [rule.finding(note) for note in notes]
         except Exception as fault:  # noqa: BLE001 - one rule must not hide what the others see; the finding tells
             message = f"The rule {rule.id} could not finish ({type(fault).__name__}); please report this trajectory."
             found = [Finding(rule=FAILED, severity=Severity.ERROR, message=message)]

@@ -20,10 +20,26 @@ _SECRETS = re.compile(
     r"|\b(?P<signed_token>eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,})"
     r"|(?P<password_in_address>[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{1,64}:[^\s/@]{3,64}@)"
 )
-_SECRET_MARKS = ("PRIVATE KEY", "AKIA", "ASIA", "sk-", "hf_", "AIza", "gh", "github_pat_", "glpat-", "xox", "eyJ", "@")
-"""One of these is in every secret; to look for them first is many times faster."""
-
-_MARKED = re.compile(r"PRIVATE KEY|AKIA|ASIA|sk-|hf_|AIza|gh[pousr]_|github_pat_|glpat-|xox|eyJ|://[^\s/]*@")
+_MARKS = (
+    "github_pat_",
+    "AKIA",
+    "ASIA",
+    "sk-",
+    "hf_",
+    "AIza",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "glpat-",
+    "xox",
+    "eyJ",
+    "://",
+    "-----BEGIN",
+)
+_SHORTEST_TOKEN = 20
+"""Letters and digits in a row; every token above has a part that long, with `-` for a sign of the row."""
 
 
 @check(
@@ -32,20 +48,36 @@ _MARKED = re.compile(r"PRIVATE KEY|AKIA|ASIA|sk-|hf_|AIza|gh[pousr]_|github_pat_
     "A key or token in a trajectory would be trained on, exported and published with it.",
 )
 def secret(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    for index, text in _texts(trajectory, context):
-        if any(mark in text for mark in _SECRET_MARKS) and _MARKED.search(text):
-            for match in _SECRETS.finditer(text):
-                kind = (match.lastgroup or "").replace("_", " ")
-                yield Note(f"The text holds what looks like {'an' if kind[0] in 'aeiou' else 'a'} {kind}.", index)
-                break
+    if not _may_hold_secret(trajectory, context):
+        return
+    for index, text in context.texts(trajectory):
+        match = _SECRETS.search(text)
+        if match is not None:
+            kind = (match.lastgroup or "").replace("_", " ")
+            yield Note(f"The text holds what looks like {'an' if kind[0] in 'aeiou' else 'a'} {kind}.", index)
 
 
-_PERSONAL = re.compile(
-    r"\b[\w.+-]+@(?P<mail_address>[\w-]+(?:\.[\w-]+)+)"
-    r"|(?<![\d-])(?P<social_security_number>\d{3}-\d{2}-\d{4})(?![\d-])"
+def _may_hold_secret(trajectory: Trajectory, context: Context) -> bool:
+    """Whether it is worth the time to look closely: false where no secret can be."""
+    whole = context.text(trajectory)
+    if "://" not in whole and "-----BEGIN" not in whole:
+        runs = context.runs(trajectory).replace(b"0", b"a").replace(b"-", b"a")
+        if b"a" * _SHORTEST_TOKEN not in runs:
+            return False
+    return any([mark in whole for mark in _MARKS])
+
+
+_MAIL = re.compile(r"@(?P<mail_address>[\w-]+(?:\.[\w-]+)+)")
+"""From the sign on: a pattern that began with the name before it would try every word."""
+
+_NUMBERED = re.compile(
+    r"(?<![\d-])(?P<social_security_number>\d{3}-\d{2}-\d{4})(?![\d-])"
     r"|(?<![\w.-])(?P<payment_card_number>\d{4}(?:[ -]?\d{4}){3}|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})(?![\w.-])"
     r"|\b(?P<bank_account_number>[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?)\b"
 )
+_NUMBER_MARKS = (b"00000000", b"0000 0000", b"0000-0000", b"-00-0000")
+"""One of these, with `0` for any digit, is in every number above."""
+
 _MADE_UP = re.compile(r"(?:.*\.)?(?:example(?:\.\w+)*|test|invalid|localhost|local)", re.IGNORECASE)
 """Domains set aside for examples (RFC 2606)."""
 
@@ -59,21 +91,22 @@ def personal(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     if trajectory.origin is not None:
         # What a simulator made up belongs to no one.
         return
+    runs = context.runs(trajectory)
+    patterns = [_MAIL] * (b"@" in runs) + [_NUMBERED] * any([mark in runs for mark in _NUMBER_MARKS])
     places: dict[str, list[int]] = {}
-    for index, text in _texts(trajectory, context):
-        if "@" not in text and not _NUMBERS.search(text):
-            continue
-        for match in _PERSONAL.finditer(text):
-            kind = match.lastgroup or ""
-            if _IS_REAL[kind](match.group(kind)):
-                places.setdefault(kind, []).append(index)
+    for index, text in context.texts(trajectory) if patterns else ():
+        for pattern in patterns:
+            for match in pattern.finditer(text):
+                kind = match.lastgroup or ""
+                named = pattern is not _MAIL or _NAME_SIGN.match(text, match.start() - 1)
+                if named and _IS_REAL[kind](match.group(kind)):
+                    places.setdefault(kind, []).append(index)
     for kind, turns in places.items():
         more = f", {len(turns)} in all" if len(turns) > 1 else ""
         yield Note(f"The text holds what looks like a {kind.replace('_', ' ')}{more}.", turns[0])
 
 
-_NUMBERS = re.compile(r"[0-9](?:[0-9]{3}[ -]?[0-9]{4}|-[0-9]{2}-[0-9]{4})")
-"""Every number that the pattern looks for holds eight digits in two groups, or the end of a social security number."""
+_NAME_SIGN = re.compile(r"[\w.+-]")
 
 
 def _is_mail(domain: str) -> bool:
@@ -108,18 +141,6 @@ _IS_REAL: dict[str, Callable[[str], bool]] = {
     "payment_card_number": _is_card,
     "bank_account_number": _is_account,
 }
-
-
-def _texts(trajectory: Trajectory, context: Context) -> list[tuple[int, str]]:
-    """Everything that was said or answered, with its turn; arguments repeat what the user or a tool said."""
-    return context.view(trajectory, _all_texts)
-
-
-def _all_texts(trajectory: Trajectory, context: Context) -> list[tuple[int, str]]:
-    found = [(index, turn.content) for index, turn in enumerate(trajectory.turns) if turn.content]
-    for index, _, call in context.calls(trajectory):
-        found += [(index, value) for value in (call.arguments or {}).values() if isinstance(value, str) and value]
-    return found
 
 
 @check(

@@ -2,7 +2,9 @@
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from simia_tui.checks.context import Context
@@ -56,6 +58,8 @@ class _Given:
 
     def __init__(self, trajectory: Trajectory, context: Context) -> None:
         self._turns = [turn.content or "" if turn.role != "assistant" else "" for turn in trajectory.turns]
+        self._whole = "\n".join(self._turns)
+        self._ends = list(accumulate(len(text) + 1 for text in self._turns))
         self._policy = trajectory.policy or ""
         self._context = context
         self._bare: dict[int, str] = {}
@@ -70,7 +74,8 @@ class _Given:
 
     def _first(self, value: str) -> int:
         """The first turn that holds `value` as it stands; a number past the end where none does."""
-        return next((index for index, text in enumerate(self._turns) if value in text), len(self._turns))
+        at = self._whole.find(value)
+        return len(self._turns) if at < 0 else bisect_right(self._ends, at)
 
     def _is_spelt(self, value: str, before: int) -> bool:
         """Whether a turn before `before` holds `value` in another spelling."""

@@ -35,12 +35,8 @@ class Rule:
     repairs: bool
     apply: Callable[[Trajectory, Context], Outcome]
 
-    def run(self, trajectory: Trajectory, context: Context) -> tuple[Trajectory, list[Finding]]:
-        """The trajectory after this rule, and what the rule found."""
-        result, notes = self.apply(trajectory, context)
-        return result, [self._finding(note) for note in notes]
-
-    def _finding(self, note: Note) -> Finding:
+    def finding(self, note: Note) -> Finding:
+        """What a note of this rule's says, with the rule's id and severity."""
         return Finding(
             rule=self.id,
             severity=note.severity or self.severity,

@@ -109,7 +109,7 @@ def _unclear(told: list[Thing]) -> set[tuple[Chain, str]]:
 )
 def unlike_error(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     answered = exchanges(trajectory, context)
-    failed = [exchange for exchange in answered if exchange.observation.is_error and exchange.key]
+    failed = [exchange for exchange in answered if exchange.observation.is_error and exchange.key is not None]
     if not failed:
         return
     worked: dict[tuple[int, str | None], int] = {}
@@ -134,7 +134,7 @@ _DENIAL = re.compile(
 )
 def denies_known(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     answered = exchanges(trajectory, context)
-    if not any(exchange.observation.is_error for exchange in answered):
+    if not [exchange for exchange in answered if exchange.observation.is_error]:
         return
     shown: dict[tuple[int, str], int] = {}
     for exchange in answered:

@@ -18,7 +18,7 @@ _THINK_TAG = re.compile(r"(?<!`)</?think>(?!`)")
 )
 def think_moved(trajectory: Trajectory, context: Context) -> Outcome:
     notes: list[Note] = []
-    if "</think>" not in context.text(trajectory):
+    if "</think>" not in context.spoken(trajectory):
         return trajectory, notes
     turns = list(trajectory.turns)
     for index, turn in enumerate(turns):
@@ -71,7 +71,7 @@ def _join(left: str, right: str) -> str:
     "A <think> tag without its partner leaves open where the reasoning ends, and the tag itself leaks into training.",
 )
 def think_tag(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    for index, turn in _spoken(trajectory) if "think>" in context.text(trajectory) else ():
+    for index, turn in _spoken(trajectory) if "think>" in context.spoken(trajectory) else ():
         match = _THINK_TAG.search(turn.content or "")
         if match is not None:
             yield Note(f"The text holds {match.group()} without a complete block.", index)
@@ -90,23 +90,13 @@ _TOOL_MARKUP = re.compile(
     "Call markup in plain text is a call that no parser saw, or a marker of the generator; the model would repeat it.",
 )
 def tool_markup(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    for index, turn in _spoken(trajectory) if _has_any(_TOOL_MARKS, context.text(trajectory)) else ():
+    for index, turn in _spoken(trajectory) if _has_any(_TOOL_MARKS, context.spoken(trajectory)) else ():
         match = _TOOL_MARKUP.search(turn.content or "")
         if match is not None:
             yield Note(f"The text holds the marker {show(match.group())}.", index)
 
 
-_TOOL_MARKS = (
-    "_call>",
-    "_response>",
-    "functioncall>",
-    "[TERMINATE]",
-    "<|im_",
-    "CALL",
-    "OBSERVATION",
-    "HUMAN",
-    "ASSISTANT",
-)
+_TOOL_MARKS = ("<", "[TERMINATE]", "CALL", "OBSERVATION", "HUMAN", "ASSISTANT")
 """One of these is in every text that the pattern matches; to look for them first is many times faster."""
 
 _SIMULATOR_TEXT = re.compile(
@@ -116,7 +106,7 @@ _SIMULATOR_TEXT = re.compile(
 )
 
 
-_SIMULATOR_MARKS = ("policy>", "tools>", "exemplar>", "request>", '"end"', "Variation: ")
+_SIMULATOR_MARKS = ("<", '"end"', "Variation: ")
 
 
 @check(
@@ -132,7 +122,8 @@ def simulator_leak(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 
 
 def _has_any(marks: tuple[str, ...], text: str) -> bool:
-    return any(mark in text for mark in marks)
+    # A list is quicker than a generator here, and the marks are mostly all absent.
+    return any([mark in text for mark in marks])
 
 
 def _spoken(trajectory: Trajectory) -> Iterator[tuple[int, Turn]]:

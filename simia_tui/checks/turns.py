@@ -5,6 +5,7 @@ error, what an export can mend without loss (two turns of one speaker, an open e
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from simia_tui.checks.context import Context
 from simia_tui.checks.rule import Note, check
@@ -33,9 +34,8 @@ def starts_without_user(trajectory: Trajectory, context: Context) -> Iterator[No
 
 @check("turn.order", Severity.WARNING, "Trainers expect user and assistant in turn, and skip or merge what is not.")
 def order(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    for index in range(1, len(trajectory.turns)):
-        before, turn = trajectory.turns[index - 1], trajectory.turns[index]
-        if _is_out_of_order(before, turn):
+    for index, (before, turn) in enumerate(pairwise(trajectory.turns), 1):
+        if turn.role != "tool" and _is_out_of_order(before, turn):
             yield Note(f"{_capital(_speaker(turn))} follows {_speaker(before)} directly.", index)
 
 
@@ -43,7 +43,7 @@ def _is_out_of_order(before: Turn, turn: Turn) -> bool:
     """Calls and observations are judged by their own rules; here the speakers count."""
     if turn.role == "system":
         return before.role != "system"
-    if turn.role == "tool" or before.role == "system":
+    if before.role == "system":
         return False
     if before.role == "tool":
         # The observation belongs to whoever called, and that side speaks next.
@@ -64,8 +64,8 @@ def _capital(text: str) -> str:
 @check("turn.empty", Severity.WARNING, "A turn that says and does nothing trains the model to stop, or to stay silent.")
 def empty(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for index, turn in enumerate(trajectory.turns):
-        silent = not (turn.content or "").strip() and not turn.tool_calls
-        if turn.role in ("user", "assistant") and silent:
+        silent = not turn.tool_calls and (not turn.content or turn.content.isspace())
+        if silent and turn.role in ("user", "assistant"):
             yield Note(f"The turn of {_speaker(turn)} is empty.", index)
 
 

@@ -122,7 +122,9 @@ def things(exchange: Exchange, trajectory: Trajectory, context: Context) -> list
     try:
         return known[exchange.turn]
     except KeyError:
-        found = known[exchange.turn] = _things(context.parsed(exchange.observation.content))
+        text = exchange.observation.content or ""
+        # Most long answers name no id at all, and to see that takes no parsing.
+        found = known[exchange.turn] = _things(context.parsed(text)) if 'id"' in text else []
         return found
 
 
@@ -132,24 +134,25 @@ def _known_things(trajectory: Trajectory, context: Context) -> dict[int, list[Th
 
 def _things(value: Any) -> list[Thing]:
     found: list[Thing] = []
-    if value is None:
-        return found
-    waiting: list[tuple[Any, Chain]] = [(value, ())]
+    waiting: list[tuple[Any, Chain]] = [] if value is None else [(value, ())]
     while waiting:
         box, chain = waiting.pop()
         if type(box) is list:
-            waiting += [(inner, chain) for inner in reversed(box) if type(inner) in _BOXES]
+            waiting += [(inner, chain) for inner in reversed(box) if type(inner) is dict or type(inner) is list]
             continue
-        for name, key in box.items():
-            if name[-2:] == "id" and (name == "id" or name[-3:] == "_id") and isinstance(key, str | int):
-                chain = (*chain, f"{name} {key}")
-                found.append(Thing(chain, box))
-                break
-        waiting += [(inner, chain) for inner in reversed(box.values()) if type(inner) in _BOXES]
+        own = None
+        inside = []
+        for name, inner in box.items():
+            kind = type(inner)
+            if kind is dict or kind is list:
+                inside.append(inner)
+            elif own is None and name[-2:] == "id" and (name == "id" or name[-3:] == "_id") and kind is not float:
+                own = None if inner is None else f"{name} {inner}"
+        if own is not None:
+            chain = (*chain, own)
+            found.append(Thing(chain, box))
+        waiting += [(inner, chain) for inner in reversed(inside)]
     return found
-
-
-_BOXES = (dict, list)
 
 
 def same(left: Any, right: Any) -> bool:

@@ -4,6 +4,7 @@ import pytest
 
 from simia_tui import checks, domains, resources
 from simia_tui.checks.contamination import Task, Tasks
+from simia_tui.checks.hints import ArgumentRule
 from simia_tui.errors import UsageError
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -48,17 +49,32 @@ def test_every_shipped_pack_is_understood(name: str) -> None:
     assert pack.template("synthesize").text.count("$") == 6
 
 
-def test_a_mended_value_is_mended_once() -> None:
-    (rule,) = checks.Hints.of({"arguments": {"x": {"aliases": {"cc_": "credit_card_", "credit_": "cc_"}}}}).arguments[
-        "x"
+def the_rule(table: dict[str, Any]) -> ArgumentRule:
+    rule = checks.Hints.of({"arguments": {"x": table}}).arguments.at("any", ("y", "x"))
+    assert rule is not None
+    return rule
+
+
+def test_the_narrowest_rule_decides() -> None:
+    table = {key: {"starts": [key]} for key in ("b", "a.b", "f:b", "g:a.b")}
+    rules = checks.Hints.of({"arguments": table}).arguments
+    found = [
+        rules.at(tool, names)
+        for tool, names in (("f", ("a", "b")), ("g", ("a", "b")), ("h", ("a", "b")), ("h", ("b",)))
     ]
+    assert [rule.key if rule else None for rule in found] == ["f:b", "g:a.b", "a.b", "b"]
+    assert rules.at("f", ("c",)) is None and rules.at("f", ()) is None
+
+
+def test_a_mended_value_is_mended_once() -> None:
+    rule = the_rule({"aliases": {"cc_": "credit_card_", "credit_": "cc_"}})
     assert [rule.mended(value) for value in ("cc_1", "credit_card_1", "cc_", "visa_1")] == [
         "cc_1",
         "credit_card_1",
         "cc_",
         "visa_1",
     ]
-    (rule,) = checks.Hints.of({"arguments": {"x": {"prefix": "#", "form": "#W[0-9]+"}}}).arguments["x"]
+    rule = the_rule({"prefix": "#", "form": "#W[0-9]+"})
     assert [rule.mended(value) for value in ("W1", "#W1", "", " ", "1")] == ["#W1", "#W1", "", " ", "1"]
 
 
