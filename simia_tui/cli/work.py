@@ -196,6 +196,10 @@ def show_job(job_id: int, as_json: bool, workspace: str) -> None:
     cached = f" ({job.tokens_cached / job.tokens_in:.0%} from a cache)" if job.tokens_in else ""
     click.echo(f"  {job.tokens_in} tokens in{cached}, {job.tokens_out} out")
     click.echo(f"  {_cost(job)}")
+    if job.done:
+        click.echo(
+            f"  diversity {1 - job.copies / job.done:.0%}: {job.copies} near-duplicates among {job.done} episodes"
+        )
     click.echo(f"  {job.spec.model} at {job.spec.endpoint}, {job.spec.concurrency} at a time")
     if job.reason:
         click.echo(f"  {job.reason}")

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from simia_tui.errors import SimiaError, UsageError
 from simia_tui.jobs.breaker import Breaker
+from simia_tui.jobs.copies import CopyWatch
 from simia_tui.jobs.journal import Journal
 from simia_tui.jobs.tasks import Synthesis
 from simia_tui.llm import Client, Pacer, Reply, retry_rule
@@ -81,6 +82,7 @@ class Runner:
         self._ending: Ending | None = None
         self._beat = 0.0
         self._due: float | None = 0.0
+        self._copies = CopyWatch(job.spec.most_copies)
         budget = job.spec.budget_usd
         self._budget = None if budget is None else int(budget * NANO)
 
@@ -275,6 +277,8 @@ class Runner:
             if beat:
                 self._beat = time.monotonic()
             self._due = turn.due
+            if (copies := self._copies.told(turn.done, turn.copies)) is not None:
+                self._hold(Ending(JobStatus.PAUSED, copies))
             if stalled is not None:
                 self._log.append(f"The database could not be written for {time.monotonic() - stalled:.0f} s.")
             return turn

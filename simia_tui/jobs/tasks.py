@@ -7,13 +7,15 @@ from functools import lru_cache
 from typing import Literal
 
 from simia_tui import checks, domains
+from simia_tui.checks import similarity
 from simia_tui.llm import Client, Reply, cost_nano, retry_rule, tokens
 from simia_tui.llm import Price as PriceTable
 from simia_tui.model import Attempt, Finding, Origin, Outcome, SynthesizeSpec, ToolSpec, Trajectory, Usage
 from simia_tui.simulate import reply as replies
 from simia_tui.simulate import synthesize
 from simia_tui.simulate.variation import with_controls
-from simia_tui.store import New, Workspace, trajectories
+from simia_tui.store import New, Workspace, likeness, trajectories
+from simia_tui.store.likeness import Likeness
 from simia_tui.store.tasks import MAX_ATTEMPTS, Result, Task
 
 BACKOFF_CAP_S = 60.0
@@ -38,6 +40,8 @@ class Synthesis:
         costs = {pk: cost_nano(spec.model, used, self._price) for pk, used in sizes.items()}
         self.reserve = {pk: cost for pk, cost in costs.items() if cost is not None}
         self._sizes = sizes
+        unknown = likeness.without(db, seeds, similarity.VERSION)
+        likeness.put_all(db, [(pk, likeness_of(trajectories.get(db, pk))) for pk in unknown])
 
     def _worst(self, seed: int) -> Usage:
         """The most tokens that a request with this seed takes."""
@@ -103,7 +107,7 @@ class Synthesis:
             raw=reply.text or reply.raw,
         )
         if new is not None:
-            return Result(task, attempt, "done", new)
+            return Result(task, attempt, "done", new, likeness=likeness_of(new.trajectory))
         return after_fault(task, attempt, spec, reply.retry_after)
 
     def given_up(
@@ -152,6 +156,12 @@ class Synthesis:
             demo=self.spec.demo,
         )
         return new, None
+
+
+def likeness_of(trajectory: Trajectory) -> Likeness:
+    """What tells near-duplicates of a trajectory."""
+    found = similarity.signature(trajectory)
+    return Likeness(similarity.VERSION, found.digest, found.bins, similarity.bands(found))
 
 
 def after_fault(task: Task, attempt: Attempt, spec: SynthesizeSpec, retry_after: float | None) -> Result:

@@ -60,8 +60,8 @@ class Job(Record):
     """Background work with a budget. `done` and `failed` count tasks; `cost_nano` is in 1e-9 USD, None if unknown.
 
     `estimated_nano` is the part of the cost that no vendor has confirmed (lost requests, timeouts); `tokens_cached` the
-    part of `tokens_in` that a provider read from its cache; `resume_at` when a paused job goes on by itself; `copies` how many results
-    are near-duplicates of seeds or other episodes.
+    part of `tokens_in` that a provider read from its cache; `resume_at` when a paused job goes on by itself; `copies`
+    how many results are near-duplicates of seeds or other episodes.
     """
 
     id: int

@@ -65,6 +65,8 @@ def plan(
         random_seed=random_seed,
         defect_rate=defect_rate,
         price=DEMO_PRICE,
+        # The demo model varies little outside its own domain, and everybody knows it.
+        most_copies=None,
         **controls,
     )
     endpoint = settings.simulator()
@@ -72,6 +74,7 @@ def plan(
         spec = spec.model_copy(
             update={
                 "demo": False,
+                "most_copies": SynthesizeSpec().most_copies,
                 "endpoint": endpoint.name,
                 "base_url": endpoint.base_url,
                 "model": model or endpoint.model,

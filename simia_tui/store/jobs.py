@@ -17,6 +17,7 @@ DEAD_S = 120.0
 _JOB = (
     "SELECT j.pk, j.kind, j.status, j.spec, j.target, j.done, j.failed, j.cost_nano, j.tokens_in, j.tokens_out,"
     " j.reason, j.created, j.started, j.ended, j.heartbeat, j.estimated_nano, j.tokens_cached, j.priority,"
+    " j.copies,"
     " CASE WHEN j.status = 'paused' THEN j.resume_at END,"
     " (SELECT count(*) FROM tasks t WHERE t.job = j.pk AND t.state = 'inflight') FROM jobs j"
 )
@@ -59,7 +60,7 @@ def _job(values: tuple[object, ...]) -> Job:
     names = (
         *("id", "kind", "status", "spec", "target", "done", "failed", "cost_nano", "tokens_in", "tokens_out"),
         *("reason", "created", "started", "ended", "heartbeat", "estimated_nano", "tokens_cached", "priority"),
-        *("resume_at", "in_flight"),
+        *("copies", "resume_at", "in_flight"),
     )
     fields = dict(zip(names, values, strict=True))
     return Job.model_validate({**fields, "spec": json.loads(str(fields["spec"]))})

@@ -9,16 +9,24 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from simia_tui.model import Attempt, Outcome
+from simia_tui.model import Attempt, Finding, Outcome, Severity
 from simia_tui.store import trajectories
 from simia_tui.store.codec import pack, to_json
 from simia_tui.store.connection import write
+from simia_tui.store.likeness import Likeness, nearest, put
 
 Desired = Literal["running", "paused", "cancelled"]
 LOG_CHARS = 1_000_000
 """How much of one raw reply is kept."""
+
+NEAR_DUPLICATE = "job.near-duplicate"
+"""The finding on an episode that is nearly a copy."""
+
+THRESHOLD = 0.7
+"""The share of common text from which an episode counts as a near-duplicate."""
 
 MAX_ATTEMPTS = 50
 """Requests of one task, whatever came of them, after which it is given up."""
@@ -51,13 +59,15 @@ class Result(NamedTuple):
     next_at: float = 0.0
     counts_as_try: bool = True
     why: str | None = None
+    likeness: Likeness | None = None
 
 
 class Turn(NamedTuple):
     """What one commit gave: claimed tasks, and how the job stands after it.
 
     `due` is when the next waiting task may be asked (None: none waits), `short` that the next one is not covered by the
-    funds, `spent` the job's cost so far in 1e-9 USD (0 where it is not known).
+    funds, `spent` the job's cost so far in 1e-9 USD (0 where it is not known), `copies` how many results are
+    near-duplicates.
     """
 
     tasks: list[Task]
@@ -67,6 +77,7 @@ class Turn(NamedTuple):
     done: int
     failed: int
     spent: int
+    copies: int
 
 
 def turn(
@@ -100,13 +111,13 @@ def turn(
                 tasks, short = _claim(db, pk, want, now, reserve or {}, funds)
             db.execute("UPDATE jobs SET heartbeat = ? WHERE pk = ?", (now, pk))
     (due,) = db.execute("SELECT min(next_at) FROM tasks WHERE job = ? AND state = 'pending'", (pk,)).fetchone()
-    desired, spent, done, failed = _standing(db, pk)
-    return Turn(tasks, desired, due, short, done, failed, spent)
+    desired, spent, done, failed, copies = _standing(db, pk)
+    return Turn(tasks, desired, due, short, done, failed, spent, copies)
 
 
-def _standing(db: sqlite3.Connection, pk: int) -> tuple[Desired, int, int, int]:
-    found: tuple[Desired, int, int, int] = db.execute(
-        "SELECT desired, coalesce(cost_nano, 0), done, failed FROM jobs WHERE pk = ?", (pk,)
+def _standing(db: sqlite3.Connection, pk: int) -> tuple[Desired, int, int, int, int]:
+    found: tuple[Desired, int, int, int, int] = db.execute(
+        "SELECT desired, coalesce(cost_nano, 0), done, failed, copies FROM jobs WHERE pk = ?", (pk,)
     ).fetchone()
     return found
 
@@ -204,7 +215,7 @@ def _record(db: sqlite3.Connection, result: Result) -> None:
         (result.state, result.counts_as_try, result.next_at, result.why, task.job, task.ord),
     )
     if result.new is not None:
-        trajectories.add_within(db, [result.new])
+        _add(db, task.job, result.new, result.likeness)
     usage, cost = attempt.usage, attempt.cost_nano
     db.execute(
         "UPDATE jobs SET done = done + ?, failed = failed + ?, tokens_in = tokens_in + ?, tokens_out = tokens_out + ?,"
@@ -215,6 +226,19 @@ def _record(db: sqlite3.Connection, result: Result) -> None:
             *((cost or 0) if usage.estimated else 0, cost, cost, task.job),
         ),
     )
+
+
+def _add(db: sqlite3.Connection, job: int, new: trajectories.New, likeness: Likeness | None) -> None:
+    """Adds an episode; one that is nearly a copy of a seed or another episode says so, and is counted."""
+    near = nearest(db, likeness) if likeness is not None else None
+    if near is not None and near.estimate >= THRESHOLD:
+        what = f"Shares about {near.estimate:.0%} of its text with {near.kind} {near.id[:12]}, numbers left aside."
+        finding = Finding(rule=NEAR_DUPLICATE, severity=Severity.INFO, message=what)
+        new = replace(new, findings=[*new.findings, finding])
+        db.execute("UPDATE jobs SET copies = copies + 1 WHERE pk = ?", (job,))
+    added = trajectories.add_within(db, [new])
+    if likeness is not None and added.pks:
+        put(db, added.pks[0], likeness)
 
 
 def recover(db: sqlite3.Connection) -> int:

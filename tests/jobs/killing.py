@@ -29,7 +29,14 @@ def stocked(root: Path, seeds: int = 3) -> Workspace:
 
 def queue(workspace: Workspace, base_url: str, n: int, **fields: Any) -> int:
     """Queues a job of `n` tasks on a server; returns its number."""
-    known = {"demo": False, "base_url": base_url, "endpoint": "stub", "model": "stub-1", "price": PRICE}
+    known = {
+        "demo": False,
+        "base_url": base_url,
+        "endpoint": "stub",
+        "model": "stub-1",
+        "price": PRICE,
+        "most_copies": None,
+    }
     spec = SynthesizeSpec(**{**known, "concurrency": 32, "max_tokens": 500, **fields})
     db = workspace.connect()
     seeds = [pk for (pk,) in db.execute("SELECT pk FROM trajectories WHERE kind = 'seed' ORDER BY pk")]

@@ -1,5 +1,6 @@
 """One job against a server that misbehaves: what is asked, what is recorded, and what the user is told."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -13,12 +14,14 @@ from typing import Any
 
 import pytest
 
+from simia_tui import demo
 from simia_tui.errors import UsageError
 from simia_tui.jobs import breaker, runner, worker
 from simia_tui.model import NANO, Job, JobStatus
 from simia_tui.services import synthesis
 from simia_tui.settings import EndpointSettings, Settings
-from simia_tui.store import Workspace, books, jobs, trajectories
+from simia_tui.simulate.synthesize import turn_line
+from simia_tui.store import Workspace, books, jobs, tasks, trajectories
 
 
 class Going:
@@ -419,3 +422,40 @@ def test_a_budget_without_a_price_is_refused(bench: Bench) -> None:
     with pytest.raises(UsageError, match="price of unheard-of"):
         synthesis.plan(bench.db, settings, 5, budget_usd=1.0)
     assert synthesis.plan(bench.db, settings, 5).spec.model == "unheard-of"
+
+
+def test_copies_are_flagged_as_they_land_and_stop_the_job(bench: Bench) -> None:
+    pk = bench.queue(300, most_copies=0.8)
+    job = bench.work(pk)
+    assert job.status is JobStatus.PAUSED
+    assert job.reason is not None
+    assert "nearly copies" in job.reason
+    assert 50 <= job.done < 120
+    assert job.done - 3 <= job.copies < job.done, "all but the first say the same but for their numbers"
+    flagged = bench.db.execute(
+        "SELECT f.message, t.verdict FROM findings f JOIN trajectories t ON t.pk = f.trajectory WHERE f.rule = ?",
+        (tasks.NEAR_DUPLICATE,),
+    ).fetchall()
+    assert len(flagged) == job.copies
+    assert all("of its text with episode" in message for message, _ in flagged)
+    assert {verdict for _, verdict in flagged} <= {"clean", "warned"}
+
+
+def test_different_episodes_are_no_copies_but_a_repeated_seed_is(bench: Bench) -> None:
+    texts = ["\n".join(json.dumps(turn_line(turn)) for turn in seed.turns) for seed in demo.seeds(60, 77)]
+    texts[7] = "\n".join(json.dumps(turn_line(turn)) for turn in trajectories.get(bench.db, 1).turns)
+    whole = bench.server.reply(0)
+
+    def reply(ord_: int) -> dict[str, Any]:
+        message = {"role": "assistant", "content": texts[ord_] + '\n{"end": true}'}
+        return {**whole, "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
+
+    bench.server.reply = reply
+    job = bench.work(bench.queue(60, most_copies=0.8))
+    assert (job.status, job.done) == (JobStatus.DONE, 60)
+    messages = [
+        message
+        for (message,) in bench.db.execute("SELECT message FROM findings WHERE rule = ?", (tasks.NEAR_DUPLICATE,))
+    ]
+    assert job.copies == len(messages) < 15
+    assert any("100% of its text with seed" in message for message in messages)
