@@ -32,7 +32,10 @@ def unfounded_id(trajectory: Trajectory, context: Context) -> Iterator[Note]:
             continue
         for name, value in _ids(call, context):
             given = given or _Given(trajectory, context)
-            if not given.holds(value, index):
+            rule = context.hints.arguments.at(call.name, (name,))
+            # People leave out the prefix that all ids of a kind share.
+            short = value.removeprefix(rule.prefix) if rule is not None else value
+            if not given.holds(value, index) and (short == value or not given.holds(short, index)):
                 message = f"In the call of {show(call.name)}: no one gave the id {show(value)} of {show(name)} before."
                 yield Note(message, index, position)
                 break
