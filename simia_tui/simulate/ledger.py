@@ -166,29 +166,35 @@ class Ledger:
 
     def _with_shown(self, shown: Sequence[Seen]) -> "Ledger":
         """Takes over what an observation shows and the ledger does not hold, or holds in doubt."""
-        document, seen, soft, doubtful = self.document, dict(self.seen), set(self.soft), set(self.doubtful)
+        ledger = self
         for record in shown:
-            kind, own = record.key
-            known = self.record(record.key)
-            if record.nested:
-                seen[record.chain] = {**record.fields, **seen.get(record.chain, {})}
-                if known is None:
-                    document = _put(document, record.key, record.fields)
-                    soft.add(record.key)
-                    continue
-                if not self.is_view(record):
-                    continue
-            held = known if known is not None and record.key not in soft else {}
-            fresh = {
-                name: value
-                for name, value in record.fields.items()
-                if name not in held or ((kind, own, name) in doubtful and not same(held[name], value))
-            }
-            if fresh:
-                document = _put(document, record.key, {**held, **fresh})
-            soft.discard(record.key)
-            doubtful -= {(kind, own, name) for name in record.fields}
-        return replace(self, document=document, seen=seen, soft=frozenset(soft), doubtful=frozenset(doubtful))
+            ledger = ledger._with_one(record)
+        return ledger
+
+    def _with_one(self, record: Seen) -> "Ledger":
+        (kind, own), known = record.key, self.record(record.key)
+        seen = self.seen
+        if record.nested:
+            seen = {**seen, record.chain: {**record.fields, **seen.get(record.chain, {})}}
+        if record.nested and known is None:
+            document = _put(self.document, record.key, record.fields)
+            return replace(self, document=document, seen=seen, soft=self.soft | {record.key})
+        if record.nested and not self.is_view(record):
+            return replace(self, seen=seen)
+        held = known if known is not None and record.key not in self.soft else {}
+        doubted = {name for name in record.fields if (kind, own, name) in self.doubtful}
+        fresh = {
+            name: value
+            for name, value in record.fields.items()
+            if name not in held or (name in doubted and not same(held[name], value))
+        }
+        return replace(
+            self,
+            document=_put(self.document, record.key, {**held, **fresh}) if fresh else self.document,
+            seen=seen,
+            soft=self.soft - {record.key},
+            doubtful=self.doubtful - {(kind, own, name) for name in doubted},
+        )
 
     def is_view(self, record: Seen) -> bool:
         """Whether a nested record shows the one in the ledger, and is not its use in another (a line of an order)."""

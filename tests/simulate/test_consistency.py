@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from simulate.parts import LEDGER
 
 from simia_tui import formats
@@ -13,7 +15,7 @@ from simia_tui.checks import Hints
 from simia_tui.checks.world import is_read
 from simia_tui.model import ToolCall, Trajectory, Turn
 from simia_tui.simulate.consistency import Answer, Examined, PatchError, examine, learned
-from simia_tui.simulate.ledger import Ledger
+from simia_tui.simulate.ledger import Ledger, pointer
 
 START = Ledger.start(LEDGER)
 CANCELLED = {"op": "replace", "path": "/order/W1/status", "value": "cancelled"}
@@ -152,3 +154,42 @@ def test_a_real_tool_is_always_right() -> None:
     after = learned(START, call, Answer('{"order_id": "W1", "status": "cancelled"}'), reads=False)
     assert after.document["order"]["W1"]["status"] == "cancelled" and after.version == 1
     assert learned(START, call, Answer("no", True), reads=False) is START
+
+
+plain = (
+    st.integers(0, 3) | st.sampled_from(["W1", "W2", "u1", "pending", "shipped", "not found", "no such W1"]) | st.none()
+)
+values = st.recursive(
+    plain | st.booleans(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["order_id", "user_id", "id", "status", "total", "orders"]), inner, max_size=4
+        )
+    ),
+    max_leaves=10,
+)
+paths = st.lists(st.sampled_from(["order", "user", "W1", "W9", "u1", "status", "-", "0"]), max_size=3)
+ops = st.fixed_dictionaries(
+    {"op": st.sampled_from(["add", "replace", "remove", "test", "move"]), "path": paths.map(lambda p: pointer(*p))},
+    optional={"value": values, "from": paths.map(lambda p: pointer(*p))},
+)
+
+
+@given(values, st.lists(ops, max_size=3), st.booleans(), st.booleans(), values)
+def test_no_answer_breaks_the_examination_and_a_mended_one_agrees(
+    value: Any, patch: list[Any], is_error: bool, reads: bool, argument: Any
+) -> None:
+    call = ToolCall(name="get_order", arguments={"order_id": argument, "user_ids": argument})
+    answer = Answer(json.dumps(value), is_error, tuple(patch))
+    try:
+        found = examine(START, call, answer, reads)
+    except PatchError:
+        return
+    assert START.document == LEDGER
+    if reads or is_error:
+        assert found.ledger.state == START.state
+    if reads and not is_error:
+        again = examine(START, call, found.mended, reads)
+        assert not any(item.firm for item in again.contradictions)
+    learned(START, call, answer, reads)

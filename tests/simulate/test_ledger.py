@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from simulate.parts import LEDGER
 
@@ -131,6 +131,7 @@ def test_reading_never_changes_what_is_known(document: dict[str, Any], value: An
 
 
 @given(observations)
+@example({"order_id": 0, "user_id": None, "n": {"order_id": 0, "user_id": 0}})
 def test_reading_the_same_twice_adds_nothing(value: Any) -> None:
     once = Ledger.start({}).after_read([], list(records(value)))
     assert once.after_read([], list(records(value))).document == once.document
