@@ -18,12 +18,14 @@ ORDERS = {
     "longest": "t.words DESC, t.pk",
     "shortest": "t.words, t.pk",
 }
-FIELDS = ("status", "verdict", "domain", "rule", "tool", "job", "seed", "order")
+FIELDS = ("status", "verdict", "domain", "rule", "tool", "job", "seed", "sample", "order")
 
 
 @dataclass(frozen=True)
 class Query:
-    """A filter over trajectories; every field that is set must hold. `text` is searched in user and assistant text."""
+    """A filter over trajectories; every field that is set must hold. `text` is searched in user and assistant text,
+    `sample` is the number of a certificate and stands for the rows drawn for it.
+    """
 
     kind: Kind | None = None
     status: str | None = None
@@ -33,6 +35,7 @@ class Query:
     tool: str | None = None
     job: int | None = None
     seed: int | None = None
+    sample: int | None = None
     text: str | None = None
     order: str = "oldest"
 
@@ -87,6 +90,11 @@ class Query:
                 "EXISTS (SELECT 1 FROM findings f WHERE f.rule = ? AND f.trajectory = t.pk AND f.revision = t.revision)"
             )
             values.append(self.rule)
+        if self.sample is not None:
+            clauses.append(
+                "t.pk IN (SELECT trajectory FROM certificate_rows WHERE certificate = ? AND place IS NOT NULL)"
+            )
+            values.append(self.sample)
         if self.text and (match := match_expression(self.text)):
             clauses.append("t.pk IN (SELECT rowid FROM search WHERE search MATCH ?)")
             values.append(match)
@@ -101,7 +109,7 @@ def _value(name: str, value: str) -> str | int:
     }.get(name)
     if allowed and value not in allowed:
         raise UsageError(f"{name}: has no value {value!r}; it knows {', '.join(allowed)}.")
-    if name in ("job", "seed"):
+    if name in ("job", "seed", "sample"):
         if not value.isdigit():
             raise UsageError(f"{name}: wants a number, not {value!r}.")
         return int(value)

@@ -21,6 +21,7 @@ from simia_tui.store import Workspace, data_version
 from simia_tui.store.connection import explain
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.screens.base import RoomScreen
+from simia_tui.tui.screens.cards import CardsScreen
 from simia_tui.tui.screens.exports import ExportsScreen
 from simia_tui.tui.screens.goto import ROOM_KEYS, GoToStrip
 from simia_tui.tui.screens.help import HelpScreen
@@ -39,7 +40,7 @@ RECONCILE_S = 5.0
 
 
 class Workbench(App[None]):
-    """`simia`: home, seeds, episodes, jobs, exports and runs over one workspace."""
+    """`simia`: home, seeds, episodes, error cards, jobs, exports and runs over one workspace."""
 
     TITLE = "simia"
     CSS_PATH = "app.tcss"
@@ -47,6 +48,7 @@ class Workbench(App[None]):
         "home": HomeScreen,
         "seeds": SeedsScreen,
         "episodes": EpisodesScreen,
+        "cards": CardsScreen,
         "jobs": JobsScreen,
         "exports": ExportsScreen,
     }

@@ -101,11 +101,9 @@ class CardsScreen(RoomScreen):
         yield Static("", id="verdicts", markup=False)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one(CardSheet).focus()
 
     def on_screen_resume(self) -> None:
-        super().on_screen_resume()
         if self.state.phase == "ready":
             self._compare()
         self.state.look()

@@ -6,6 +6,7 @@ ROOM_KEYS = {
     "h": ("home", "home"),
     "s": ("seeds", "seeds"),
     "e": ("episodes", "episodes"),
+    "c": ("error cards", "cards"),
     "j": ("jobs", "jobs"),
     "x": ("exports & runs", "exports"),
     "t": ("", "exports"),

@@ -8,9 +8,10 @@ from textual.binding import Binding, BindingType
 from simia_tui.errors import SimiaError
 from simia_tui.model import Fault, Kind
 from simia_tui.store.decisions import Undone, Verb
+from simia_tui.tui.screens.bulk import BulkScreen
 from simia_tui.tui.screens.edit import EditDialog, Edited, too_long
-from simia_tui.tui.screens.queue import QueueScreen
 from simia_tui.tui.screens.reasons import ConfirmStrip, ReasonStrip
+from simia_tui.tui.state.dwell import Dwell
 from simia_tui.tui.widgets.record_table import RecordTable
 from simia_tui.tui.widgets.transcript import Transcript
 from simia_tui.tui.widgets.turn_lines import plural
@@ -20,7 +21,7 @@ ON_AN_ITEM = ("decide", "reject", "edit", "mark_all")
 PAST: dict[Verb, str] = {"approve": "approved", "reject": "rejected", "flag": "flagged", "reset": "reset"}
 
 
-class ReviewScreen(QueueScreen):
+class ReviewScreen(BulkScreen):
     """The queue of one kind, and what a reviewer does with it. Every decision is on disk before the next is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,6 +40,18 @@ class ReviewScreen(QueueScreen):
             tooltip="Mark everything that the filter matches, or nothing; a decision is then for all marked",
         ),
     ]  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dwell = Dwell()
+        self._looked_at: int | None = None
+
+    def _show_current(self) -> None:
+        super()._show_current()
+        row = self.state.row
+        if row is not None and row.pk != self._looked_at:
+            self._looked_at = row.pk
+            self._dwell.look(row.words)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing is decided where there is nothing to decide on."""
@@ -85,6 +98,9 @@ class ReviewScreen(QueueScreen):
 
     def _decide(self, action: Verb, fault: Fault | None, marked: Sequence[int] | None) -> None:
         pk = self.state.pk
+        if marked is None:
+            # Before the decision, which brings the next item into view.
+            self._dwell.decide()
         try:
             batch = self.state.decide(action, fault, pks=marked)
         except SimiaError as error:
@@ -92,7 +108,7 @@ class ReviewScreen(QueueScreen):
             return
         if batch is not None:
             self.news()
-            self._mention(f"{PAST[action]} #{pk}")
+            self._mention(self._dwell.warning or f"{PAST[action]} #{pk}")
         if marked is not None:
             self.query_one(RecordTable).marks.clear()
             self._mention(f"{PAST[action]} {len(marked):,}")
@@ -112,6 +128,7 @@ class ReviewScreen(QueueScreen):
         if undone is None:
             self._mention(f"nothing to {direction}")
             return
+        self._dwell.take_back()
         self.news()
         many = f" of {len(undone.pks):,}" if len(undone.pks) != 1 else ""
         left = f"; {undone.skipped} changed by others stay" if undone.skipped else ""

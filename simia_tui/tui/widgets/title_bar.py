@@ -7,7 +7,14 @@ from textual.reactive import reactive
 from simia_tui.tui.text import visible
 from simia_tui.tui.widgets.line_view import LineWidget, Part
 
-ROOMS = {"home": "Home", "seeds": "Seeds", "episodes": "Episodes", "jobs": "Jobs", "exports": "Exports & Runs"}
+ROOMS = {
+    "home": "Home",
+    "seeds": "Seeds",
+    "episodes": "Episodes",
+    "cards": "Cards",
+    "jobs": "Jobs",
+    "exports": "Exports & Runs",
+}
 """The modes of the app, by name, in the order of the line."""
 SHORT = {name: title.rpartition(" ")[2] for name, title in ROOMS.items()}
 """The last word of each title, for narrow terminals."""

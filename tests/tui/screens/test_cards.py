@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from deck_samples import fill
@@ -10,16 +9,8 @@ from textual.pilot import Pilot
 
 from simia_tui.model import Trajectory, Turn
 from simia_tui.store import New, Workspace, cards, decisions, trajectories
-from simia_tui.tui import app
 from simia_tui.tui.app import Workbench
-from simia_tui.tui.screens.cards import CardsScreen
 from simia_tui.tui.widgets.card_sheet import CardSheet
-
-
-class CardBench(Workbench):
-    MODES = {**Workbench.MODES, "cards": CardsScreen}
-    DEFAULT_MODE = "cards"
-    CSS_PATH = Path(str(app.__file__)).parent / "app.tcss"
 
 
 async def settle(pilot: Pilot[None]) -> None:
@@ -30,9 +21,9 @@ async def settle(pilot: Pilot[None]) -> None:
 
 @asynccontextmanager
 async def opened(workspace: Workspace, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[None]]:
-    bench = CardBench(workspace)
-    async with bench.run_test(size=size) as pilot:
+    async with Workbench(workspace).run_test(size=size) as pilot:
         await settle(pilot)
+        await press(pilot, "g", "c")
         yield pilot
 
 
