@@ -22,6 +22,8 @@ class Context:
         self.hints = hints
         self._schemas: dict[str, Schema | None] = {}
         self._faults: dict[int, tuple[ToolCall, list[Fault]]] = {}
+        self.matches: dict[int, tuple[ToolCall, Any]] = {}
+        """What the rules on arguments found, by identity of the call, which is kept beside it."""
         self._parsed: dict[str, Any] = {}
         self._of: Trajectory | None = None
         self._views: dict[Any, Any] = {}

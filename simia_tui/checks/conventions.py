@@ -31,7 +31,7 @@ def argument_normalised(trajectory: Trajectory, context: Context) -> Outcome:
         # A call that the tool refused must keep the value that explains the refusal.
         if call.arguments is None or id(call) in refused:
             return None
-        found = _matches(call, rules)
+        found = _matches(call, context)
         changes = {path: rule.mended(value) for path, rule, value in found if rule.mended(value) != value}
         if not changes:
             return None
@@ -52,7 +52,7 @@ def argument_form(trajectory: Trajectory, context: Context) -> Iterator[Note]:
         return
     refused = _refused(trajectory, context)
     for index, position, call in context.agent_calls(trajectory):
-        for path, rule, value in _matches(call, rules):
+        for path, rule, value in _matches(call, context):
             complaint = rule.complaint(value)
             if complaint is not None:
                 name = ".".join(str(part) for part in path)
@@ -74,9 +74,20 @@ def _refused(trajectory: Trajectory, context: Context) -> set[int]:
 _Path = tuple[str | int, ...]
 
 
-def _matches(call: ToolCall, rules: ArgumentRules) -> list[tuple[_Path, ArgumentRule, str]]:
-    """The texts among the arguments to which a rule applies, with their places."""
-    found = []
+_Match = tuple[_Path, ArgumentRule, str]
+
+
+def _matches(call: ToolCall, context: Context) -> list[_Match]:
+    """The texts among the arguments to which a rule applies, with their places; looked for once for each call."""
+    known = context.matches.get(id(call))
+    if known is None or known[0] is not call:
+        known = context.matches[id(call)] = (call, _look(call, context.hints.arguments))
+    found: list[_Match] = known[1]
+    return found
+
+
+def _look(call: ToolCall, rules: ArgumentRules) -> list[_Match]:
+    found: list[_Match] = []
     waiting: list[tuple[_Path, tuple[str, ...], Any]] = [((), (), call.arguments)]
     while waiting:
         path, names, value = waiting.pop()

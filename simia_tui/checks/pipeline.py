@@ -43,7 +43,7 @@ def run(
             continue
         try:
             trajectory, notes = rule.apply(trajectory, context)
-            found = [rule.finding(note) for note in notes]
+            found = [rule.finding(note) for note in notes] if notes else ()
         except Exception as fault:  # noqa: BLE001 - one rule must not hide what the others see; the finding tells
             message = f"The rule {rule.id} could not finish ({type(fault).__name__}); please report this trajectory."
             found = [Finding(rule=FAILED, severity=Severity.ERROR, message=message)]
