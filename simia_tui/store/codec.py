@@ -23,7 +23,7 @@ def unpack(blob: bytes) -> str:
 
 def encode_body(trajectory: Trajectory) -> bytes:
     """What is stored once per revision; policy, tools and origin are stored apart."""
-    return pack(canonical_json(trajectory.model_dump(exclude_defaults=True, include={"turns", "meta"})))
+    return pack(trajectory.model_dump_json(exclude_defaults=True, include={"turns", "meta"}))
 
 
 def decode_body(blob: bytes) -> dict[str, Any]:

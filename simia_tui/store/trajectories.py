@@ -7,8 +7,10 @@ import json
 import sqlite3
 import time
 from array import array
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from simia_tui.errors import UsageError
@@ -203,13 +205,37 @@ def drop_index(db: sqlite3.Connection, pk: int, body: Trajectory) -> None:
 def _policy(db: sqlite3.Connection, text: str | None) -> int | None:
     if text is None:
         return None
-    return _once(db, "policies", content_hash(text), lambda: ("text", text))
+    return _once(db, "policies", _text_sha(text), lambda: ("text", text))
+
+
+@lru_cache(maxsize=256)
+def _text_sha(text: str) -> str:
+    return content_hash(text)
+
+
+class _ToolHashes:
+    """Hashes of the tool lists seen last: the rows of a file mostly share a few lists, as the same objects."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[int, tuple[tuple[ToolSpec, ...], list[str]]] = OrderedDict()
+
+    def of(self, tools: tuple[ToolSpec, ...]) -> list[str]:
+        """The SHA-256 of each spec. The list is kept beside its hashes: an id alone could be reused."""
+        known = self._known.get(id(tools))
+        if known is None or known[0] is not tools:
+            known = self._known[id(tools)] = (tools, [content_hash(tool.dump()) for tool in tools])
+            while len(self._known) > 64:
+                self._known.popitem(last=False)
+        return known[1]
+
+
+_tool_hashes = _ToolHashes()
 
 
 def _toolset(db: sqlite3.Connection, tools: tuple[ToolSpec, ...]) -> int | None:
     if not tools:
         return None
-    ids = [content_hash(tool.dump()) for tool in tools]
+    ids = _tool_hashes.of(tools)
     return _once(db, "toolsets", content_hash(ids), lambda: ("tools", _tools(db, ids, tools)))
 
 
