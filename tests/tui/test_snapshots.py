@@ -4,7 +4,6 @@ What could differ between two runs is fixed: times and process ids are not shown
 content, nothing blinks or moves, the theme is set, and the terminal's own colours are not asked for.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -44,13 +43,6 @@ def still(filled: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workbench:
     monkeypatch.setattr(training, "missing", lambda: [])
     for module in (home, jobs):
         monkeypatch.setattr(module, "Rates", lambda: Rates(clock=lambda: 0.0))
-    export = Workbench.export_screenshot
-
-    def without_its_number(self: Workbench, **options: Any) -> str:
-        # The number stands for how the picture was put together, which differs although it looks the same.
-        return re.sub(r"terminal-\d+", "terminal-0", export(self, **options))
-
-    monkeypatch.setattr(Workbench, "export_screenshot", without_its_number)
     app = Workbench(filled)
     app.theme = "textual-dark"
     app.animation_level = "none"
