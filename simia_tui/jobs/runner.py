@@ -22,6 +22,9 @@ HEARTBEAT_S = 2.0
 CANCEL_GRACE_S = 5.0
 STOP_GRACE_S = 20.0
 STALL_S = 1.0
+AHEAD = 8
+"""One task for so many slots is claimed ahead of need."""
+
 LONG_WAIT_S = 600.0
 """A Retry-After beyond this pauses the job until then, with the time on show."""
 
@@ -75,6 +78,7 @@ class Runner:
         self._breaker = breaker
         self._stop = stop
         self._flying: dict[asyncio.Task[None], Task] = {}
+        self._ready: deque[Task] = deque()
         self._inbox: deque[_Answer] = deque()
         self._results: list[Result] = []
         self._log: list[str] = []
@@ -91,7 +95,8 @@ class Runner:
         self._pacer.expect(self._spec.concurrency, self._synthesis.largest_request)
         while True:
             turn = await self._turn(self._room())
-            self._launch(turn.tasks)
+            self._ready.extend(turn.tasks)
+            self._launch()
             ending = self._ending or self._wanted(turn) or await self._idle(turn)
             if ending is not None:
                 return await self._land(ending)
@@ -107,7 +112,7 @@ class Runner:
 
     async def _idle(self, turn: Turn) -> Ending | None:
         """The end of a job that has nothing under way and nothing left, or no funds for what is left."""
-        if self._flying or self._inbox or self._results or turn.tasks:
+        if self._flying or self._inbox or self._results or self._ready:
             return None
         if turn.short:
             said = f"The budget of {self._spec.budget_usd:.2f} USD leaves nothing for a further request"
@@ -136,31 +141,38 @@ class Runner:
         if self._ending is not None or self._stop() or self._due is None or self._due > time.time():
             return 0
         flying = len(self._flying)
+        ready = len(self._ready)
         if self._breaker.probing:
-            return max(0, 1 - flying - len(self._inbox))
+            return max(0, 1 - flying - ready - len(self._inbox))
         # Answers that wait to be worked on are bounded, or a fast endpoint would fill the memory.
-        free = 2 * self._spec.concurrency - flying - len(self._inbox)
-        return max(0, min(free, self._pacer.room(flying)))
+        free = 2 * self._spec.concurrency - flying - ready - len(self._inbox)
+        # Some are claimed ahead, so that a free slot need not wait for a commit.
+        ahead = self._spec.concurrency // AHEAD
+        return max(0, min(free, self._pacer.room(flying) + ahead - ready))
 
     def _pause(self) -> float:
         """Seconds until something may be due, should nothing happen before."""
         if self._results or self._inbox:
             return 0.0
         wait = POLL_S
-        if self._due is not None and len(self._flying) < int(self._pacer.window):
-            wait = min(wait, max(self._due - time.time(), self._pacer.delay()))
+        if (self._ready or self._due is not None) and len(self._flying) < int(self._pacer.window):
+            due = 0.0 if self._ready else (self._due or 0.0) - time.time()
+            wait = min(wait, max(due, self._pacer.delay()))
         return max(wait, 0.001)
 
-    def _launch(self, tasks: list[Task]) -> None:
-        if not tasks:
+    def _launch(self) -> None:
+        """Sends what is claimed, as far as slots are free and the pace allows."""
+        if self._ending is not None or not self._ready:
             return
-        if self._ending is not None:
-            # The reason to stop came while they were claimed; nothing was sent for them.
-            why = "Nothing was sent: the job was held in this moment."
-            self._results += [self._synthesis.given_up(t, Outcome.CANCELLED, why, billed=False) for t in tasks]
+        room = self._pacer.room(len(self._flying))
+        if self._breaker.probing:
+            room = min(room, 1 - len(self._flying) - len(self._inbox))
+        n = min(room, len(self._ready))
+        if n <= 0:
             return
-        started = self._pacer.started(len(tasks))
-        for task in tasks:
+        started = self._pacer.started(n)
+        for _ in range(n):
+            task = self._ready.popleft()
             flight = asyncio.create_task(self._fly(task, started))
             self._flying[flight] = task
             flight.add_done_callback(self._landed)
@@ -169,6 +181,8 @@ class Runner:
         task = self._flying.pop(flight)
         if not flight.cancelled() and (error := flight.exception()) is not None:
             self._broken(task, error)
+        if not self._stop():
+            self._launch()
         self._news.set()
 
     def _broken(self, task: Task, error: BaseException) -> None:
@@ -253,6 +267,9 @@ class Runner:
         """Commits what there is and claims; answers are worked on meanwhile. A database that refuses is asked again."""
         results, self._results = self._results, []
         log, self._log = self._log, []
+        unsent: list[Task] = []
+        if self._ending is not None:
+            unsent, self._ready = list(self._ready), deque()
         stalled: float | None = None
         while True:
             beat = time.monotonic() - self._beat > HEARTBEAT_S
@@ -265,6 +282,7 @@ class Runner:
                 budget_nano=self._budget,
                 log=log,
                 beat=beat,
+                unsent=unsent,
             )
             try:
                 turn = await self._commit(call)
@@ -317,7 +335,7 @@ class Runner:
         """Lets what is in flight finish (it is paid for); a cancel or a stop of the process gives it a short grace."""
         self._ending = ending
         started = time.monotonic()
-        while self._flying or self._inbox or self._results or self._log:
+        while self._flying or self._inbox or self._results or self._log or self._ready:
             turn = await self._turn(0)
             if turn.desired == "cancelled":
                 self._ending = Ending(JobStatus.CANCELLED)

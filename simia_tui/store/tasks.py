@@ -89,8 +89,11 @@ def turn(
     budget_nano: int | None = None,
     log: Sequence[str] = (),
     beat: bool = True,
+    unsent: Sequence[Task] = (),
 ) -> Turn:
     """One turn of a job's work in one transaction: writes results, then claims up to `want` tasks that are due.
+
+    `unsent` are claimed tasks for which nothing was sent and nothing will be: they wait again as if never claimed.
 
     `reserve` says what a request with each seed can cost at most. With `budget_nano`, no task is claimed for which the
     job's cost and everything in flight would not leave enough.
@@ -101,8 +104,9 @@ def turn(
     now = time.time()
     tasks: list[Task] = []
     short = False
-    if results or want or log or beat:
+    if results or want or log or beat or unsent:
         with write(db):
+            _give_back(db, unsent)
             for result in results:
                 _record_one(db, result)
             _write_log(db, pk, log, now)
@@ -120,6 +124,12 @@ def _standing(db: sqlite3.Connection, pk: int) -> tuple[Desired, int, int, int, 
         "SELECT desired, coalesce(cost_nano, 0), done, failed, copies FROM jobs WHERE pk = ?", (pk,)
     ).fetchone()
     return found
+
+
+def _give_back(db: sqlite3.Connection, unsent: Sequence[Task]) -> None:
+    keys = [(task.job, task.ord) for task in unsent]
+    db.executemany("DELETE FROM attempts WHERE job = ? AND ord = ? AND ended IS NULL", keys)
+    db.executemany("UPDATE tasks SET state = 'pending' WHERE job = ? AND ord = ? AND state = 'inflight'", keys)
 
 
 def _in_flight(db: sqlite3.Connection, pk: int) -> int:

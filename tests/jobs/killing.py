@@ -94,7 +94,7 @@ class Report:
 def kill_loop(workspace: Workspace, server: Any, job: int, kills: int, seed: int, defect: str = "none") -> Report:
     """Kills the worker `kills` times while it works on `job`, lets it finish, and audits the books after each life.
 
-    Moments are drawn from `seed`: after a random number of requests, and up to 30 ms later.
+    Moments are drawn from `seed`: after a random number of requests, and up to 60 ms later.
     """
     rng = random.Random(seed)
     report = Report()
@@ -105,8 +105,8 @@ def kill_loop(workspace: Workspace, server: Any, job: int, kills: int, seed: int
             last = report.kills == kills
             worker = nursery.start()
             if not last:
-                server.wait_for(len(server.journal) + rng.randint(1, 12), 20)
-                threading.Event().wait(rng.uniform(0, 0.03))
+                server.wait_for(len(server.journal) + rng.randint(1, 40), 20)
+                threading.Event().wait(rng.uniform(0, 0.06))
                 os.kill(worker, signal.SIGKILL)
             status = nursery.ended()
             report.kills += status == signal.SIGKILL
