@@ -25,15 +25,14 @@ def argument_normalised(trajectory: Trajectory, context: Context) -> Outcome:
     rules = context.hints.arguments
     if not rules:
         return trajectory, []
-    refused = _refused(trajectory, context)
 
     def fix(call: ToolCall) -> Fix | None:
-        # A call that the tool refused must keep the value that explains the refusal.
-        if call.arguments is None or id(call) in refused:
+        if call.arguments is None:
             return None
         found = _matches(call, context)
         changes = {path: rule.mended(value) for path, rule, value in found if rule.mended(value) != value}
-        if not changes:
+        # A call that the tool refused must keep the value that explains the refusal.
+        if not changes or id(call) in _refused(trajectory, context):
             return None
         shown = ", ".join(f"{show(value)} became {show(changes[path])}" for path, _, value in found if path in changes)
         return _changed(call.arguments, changes, ()), f"In the call of {show(call.name)}: {shown}.", text_of(call)
@@ -50,20 +49,23 @@ def argument_form(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     rules = context.hints.arguments
     if not rules:
         return
-    refused = _refused(trajectory, context)
     for index, position, call in context.agent_calls(trajectory):
         for path, rule, value in _matches(call, context):
             complaint = rule.complaint(value)
             if complaint is not None:
                 name = ".".join(str(part) for part in path)
                 # The real tool has refused it as well, so the call is a mistake but the scene is sound.
-                severity = Severity.WARNING if id(call) in refused else None
+                severity = Severity.WARNING if id(call) in _refused(trajectory, context) else None
                 message = f"In the call of {show(call.name)}: the argument {show(name)} ({show(value)}) {complaint}."
                 yield Note(message, index, position, severity)
 
 
 def _refused(trajectory: Trajectory, context: Context) -> set[int]:
     """The identities of the calls that were answered with an error."""
+    return context.view(trajectory, _all_refused)
+
+
+def _all_refused(trajectory: Trajectory, context: Context) -> set[int]:
     return {
         id(trajectory.turns[turn].tool_calls[position])
         for (turn, position), answer in context.pairing(trajectory).answers.items()
@@ -100,7 +102,7 @@ def _look(call: ToolCall, rules: ArgumentRules) -> list[_Match]:
                 rule = rules.at(call.name, place)
                 if rule is not None:
                     found.append(((*path, key), rule, inner))
-            elif isinstance(inner, dict | list):
+            elif type(inner) is dict or type(inner) is list:
                 waiting.append(((*path, key), place, inner))
     return found
 

@@ -50,9 +50,9 @@ def _ids(call: ToolCall, context: Context) -> Iterator[tuple[str, str]]:
         if isinstance(value, str):
             if forms.fullmatch(value) if forms is not None else _ID_NAME.fullmatch(name) and _ID_VALUE.fullmatch(value):
                 yield name, value
-        elif isinstance(value, list) and depth < _DEEPEST:
+        elif type(value) is list and depth < _DEEPEST:
             waiting += [(name, inner, depth + 1) for inner in value]
-        elif isinstance(value, dict) and depth < _DEEPEST:
+        elif type(value) is dict and depth < _DEEPEST:
             waiting += [(inner, part, depth + 1) for inner, part in value.items()]
 
 

@@ -70,10 +70,12 @@ def _contradictions(
         for turn, before in known.get(place, ()):
             if turn == exchange.turn:
                 continue
+            if before == thing.members:
+                continue
             for field, value in thing.members.items():
-                if field not in before or isinstance(value, dict | list) or same(before[field], value):
+                if field not in before or _is_box(value) or same(before[field], value):
                     continue
-                if isinstance(before[field], dict | list) or (thing.chain, field) in unclear:
+                if _is_box(before[field]) or (thing.chain, field) in unclear:
                     continue
                 stated = f"{show(before[field])} in turn {turn} and {show(value)} here"
                 yield Note(f"{show(field)} of {thing.owner} is {stated}, with no write between.", exchange.turn)
@@ -83,6 +85,10 @@ def _contradictions(
         if unclear:
             clear = {key: value for key, value in clear.items() if (thing.chain, key) not in unclear}
         known.setdefault((exchange.after, thing.chain), []).append((exchange.turn, clear))
+
+
+def _is_box(value: Any) -> bool:
+    return type(value) is dict or type(value) is list
 
 
 def _unclear(told: list[Thing]) -> set[tuple[Chain, str]]:
