@@ -13,7 +13,9 @@ from textual.widgets import Static
 
 from simia_tui.errors import SimiaError
 from simia_tui.evaluation.calibration import Calibration
+from simia_tui.model import Kind, Status
 from simia_tui.services import cards as service
+from simia_tui.store import trajectories
 from simia_tui.tui.screens.base import RoomScreen
 from simia_tui.tui.screens.strip import Strip
 from simia_tui.tui.state.cards import CardsState
@@ -96,6 +98,7 @@ class CardsScreen(RoomScreen):
         self.state = CardsState(self.bench.db, self.bench.reviewer)
         self._opened = False
         self._drawing = False
+        self._standing: dict[tuple[Kind, Status], int] = {}
         yield Static("", id="card-head", markup=False)
         yield CardSheet(id="sheet")
         yield Static("", id="verdicts", markup=False)
@@ -110,7 +113,8 @@ class CardsScreen(RoomScreen):
         self._show()
 
     def on_screen_suspend(self) -> None:
-        self.state.dwell.leave()
+        if self.is_mounted:
+            self.state.dwell.leave()
 
     def refresh_data(self) -> None:
         if self.state.phase != "card":
@@ -156,6 +160,11 @@ class CardsScreen(RoomScreen):
     # -- threads ------------------------------------------------------------------------------------------------
 
     def _compare(self) -> None:
+        """Compares anew if something has come or was decided on since; the strips come and go over this room."""
+        standing = trajectories.counts(self.bench.db)
+        if self.state.calibrations is not None and standing == self._standing:
+            return
+        self._standing = standing
         workspace = self.bench.workspace
 
         def look() -> None:

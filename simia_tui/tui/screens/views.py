@@ -100,7 +100,8 @@ class ViewsScreen(QueueScreen):
         self._rest = self.set_timer(SETTLE_S, self._leave)
 
     def on_screen_suspend(self) -> None:
-        self._leave()
+        if self.is_mounted:
+            self._leave()
 
     def _leave(self) -> None:
         """Writes the place down in a thread: another process may hold the database for a while."""
