@@ -30,7 +30,7 @@ _MODULES = {
     "worker": "work",
     "export": "output",
     "exports": "output",
-    "train": "output",
+    "train": "train",
     "runs": "output",
 }
 """Which module holds which command: a command is imported only when it is asked for."""

@@ -6,12 +6,10 @@ import click
 
 from simia_tui.cli.common import json_option, open_workspace, print_json, print_table, workspace_option
 from simia_tui.cli.data import filters, make_query
-from simia_tui.errors import SimiaError
 from simia_tui.formats import Preflight
-from simia_tui.model import Export, Kind, Metric, Run, RunStatus, TrainSpec
+from simia_tui.model import Kind, Run
 from simia_tui.services import exporting, training
-from simia_tui.services.waiting import wait_for_run
-from simia_tui.store import Workspace, exports, runs
+from simia_tui.store import exports, runs
 
 
 @click.command("export")
@@ -88,54 +86,6 @@ def list_exports(as_json: bool, workspace: str) -> None:
     print_table(
         ("export", "name", "rows", "sha256", "path"), ((e.id, e.name, e.rows, e.sha256[:12], e.path) for e in found)
     )
-
-
-@click.group("train", help="Train on an export.")
-def train_command() -> None: ...
-
-
-@train_command.command("sft")
-@click.argument("export_name")
-@click.option("--profile", default="tiny", show_default=True, help="A preset.")
-@click.option("--model", help="The folder of a local Hugging Face model; without it the profile's random weights.")
-@click.option("--max-steps", type=int)
-@click.option("--epochs", type=float)
-@click.option("--learning-rate", type=float)
-@click.option("--batch-size", type=int)
-@click.option("--max-length", type=int, help="Tokens after which a row is cut.")
-@click.option("--lora-rank", type=int)
-@click.option("--seed", "random_seed", type=int, default=0, show_default=True)
-@click.option("--wait", is_flag=True, help="Wait until the run is over.")
-@json_option
-@workspace_option
-def train_sft(export_name: str, wait: bool, as_json: bool, workspace: str, **options: Any) -> None:
-    """LoRA SFT on an export, in a process of its own."""
-    opened = open_workspace(workspace)
-    db = opened.connect()
-    export = find_export(opened, export_name)
-    run = training.start_run(opened, db, export, TrainSpec(**options))
-    if not as_json:
-        click.echo(f"run {run.id}: {run.spec.profile} on {export.name}, in {run.path}")
-    if wait:
-        run = wait_for_run(opened, db, run.id, _quiet if as_json else _tell)
-    if as_json:
-        print_json(run_json(run))
-    if wait and run.status is not RunStatus.DONE:
-        raise SimiaError(f"Run {run.id} is {run.status}: {run.reason or f'see {run.path}/train.log'}")
-
-
-def find_export(workspace: Workspace, name: str) -> Export:
-    """An export by number or name."""
-    return exports.export(workspace.connect(), int(name) if name.isdigit() else name)
-
-
-def _tell(run: Run, metric: Metric) -> None:
-    if metric.loss is not None:
-        click.echo(f"  step {metric.step} of {run.max_steps or '?'}, loss {metric.loss:.4f}", err=True)
-
-
-def _quiet(_run: Run, _metric: Metric) -> None:
-    return
 
 
 @click.group("runs", help="List, show, stop and resume training runs.")

@@ -3,12 +3,16 @@
 import sqlite3
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simia_tui.errors import SimiaError, UsageError
 from simia_tui.model import Export, Run, RunStatus, TrainSpec
 from simia_tui.services import processes
 from simia_tui.settings import Settings
 from simia_tui.store import Workspace, runs
+
+if TYPE_CHECKING:
+    from simia_tui.training.estimate import Estimate
 
 STARTUP_PATIENCE_S = 120.0
 """How long a queued run may stay without a living process before it counts as dead (importing torch takes a while)."""
@@ -47,6 +51,21 @@ def require(spec: TrainSpec) -> None:
         practice.settle(spec, profile)
     if spec.model is not None:
         base.find(spec.model)
+
+
+def estimate(workspace: Workspace, export: Export, spec: TrainSpec) -> "Estimate":
+    """What a run would need on this machine; imports no torch.
+
+    Raises:
+        SimiaError: the export or the model cannot be read.
+        UsageError: the profile or a number in the spec makes no sense.
+    """
+    from simia_tui.training import estimate as estimates
+    from simia_tui.training import practice, profiles
+
+    profile = profiles.settle(spec)
+    rl = practice.settle(spec, profile) if spec.method == "grpo" else None
+    return estimates.estimate(spec, profile, rl, workspace.root / export.path, estimates.device(profile))
 
 
 def start_run(workspace: Workspace, db: sqlite3.Connection, export: Export, spec: TrainSpec) -> Run:

@@ -72,17 +72,21 @@ def trains_the_end(tokenizer: Any, template: str | None) -> bool:
     return bool(is_chat_template_stop_token_trained(tokenizer, chat_template=template))
 
 
-def load_model(folder: Path, profile: Profile) -> Any:
+def load_model(folder: Path, profile: Profile, quantize: str | None = None) -> Any:
     """The folder's causal language model: bfloat16 on a GPU where the profile says so, else float32.
 
+    With `quantize` 4bit the weights are held in 4 bits (QLoRA), which needs a GPU and bitsandbytes.
+
     Raises:
-        SimiaError: it cannot be read, or is no causal language model.
+        SimiaError: it cannot be read, is no causal language model, or cannot be held in 4 bits here.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
     on_gpu = uses_gpu(profile)
-    options = {"attn_implementation": "flash_attention_2"} if packs(profile) else {}
+    options: dict[str, Any] = {"attn_implementation": "flash_attention_2"} if packs(profile) else {}
+    if quantize is not None:
+        options["quantization_config"] = _four_bits(profile)
     try:
         return AutoModelForCausalLM.from_pretrained(
             folder,
@@ -93,6 +97,24 @@ def load_model(folder: Path, profile: Profile) -> Any:
         )
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise SimiaError(f"The model in {folder} cannot be loaded ({_first_line(error)}).") from error
+
+
+def _four_bits(profile: Profile) -> Any:
+    from importlib.util import find_spec
+
+    if find_spec("bitsandbytes") is None:
+        raise SimiaError("QLoRA needs bitsandbytes, not installed here: pip install bitsandbytes, or leave --quantize.")
+    if not uses_gpu(profile):
+        raise SimiaError("QLoRA needs a GPU, and there is none for this profile; leave --quantize out.")
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
 
 
 def uses_gpu(profile: Profile) -> bool:

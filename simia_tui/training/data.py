@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from simia_tui.errors import SimiaError
 from simia_tui.model import Record
+from simia_tui.training import parallel
 
 ROWS = "trl.jsonl"
 IGNORED = -100
@@ -88,13 +89,22 @@ def encode(tokenizer: Any, row: dict[str, Any], template: str | None = None) -> 
     Raises:
         SimiaError: the template refuses the row.
     """
+    messages = row["messages"]
+    output = _rendered(tokenizer, messages, row.get("tools"), template)
+    mask = list(output["assistant_masks"])
+    for start, end in _masked_turns(mask, messages):
+        mask[start:end] = [0] * (end - start)
+    ids = list(output["input_ids"])
+    return Encoded(ids, [token if trained else IGNORED for token, trained in zip(ids, mask, strict=True)])
+
+
+def _rendered(tokenizer: Any, messages: list[dict[str, Any]], tools: Any, template: str | None) -> Any:
     from jinja2 import TemplateError
 
-    messages = row["messages"]
     try:
-        output = tokenizer.apply_chat_template(
+        return tokenizer.apply_chat_template(
             [message_for_template(message) for message in messages],
-            tools=row.get("tools") or None,
+            tools=tools or None,
             chat_template=template,
             tokenize=True,
             return_dict=True,
@@ -105,11 +115,6 @@ def encode(tokenizer: Any, row: dict[str, Any], template: str | None = None) -> 
             f"The model's chat template cannot render a row ({str(error).splitlines()[0]});"
             " choose a model whose template knows tools, or another export."
         ) from error
-    mask = list(output["assistant_masks"])
-    for start, end in _masked_turns(mask, messages):
-        mask[start:end] = [0] * (end - start)
-    ids = list(output["input_ids"])
-    return Encoded(ids, [token if trained else IGNORED for token, trained in zip(ids, mask, strict=True)])
 
 
 def _masked_turns(mask: list[int], messages: list[dict[str, Any]]) -> list[tuple[int, int]]:
@@ -121,6 +126,21 @@ def _masked_turns(mask: list[int], messages: list[dict[str, Any]]) -> list[tuple
     if len(found) != len(wishes):
         raise SimiaError("This model's chat template joins turns, so single turns cannot be masked; take another.")
     return [span for span, wish in zip(found, wishes, strict=True) if wish is False]
+
+
+def holds_special(tokenizer: Any, row: dict[str, Any]) -> bool:
+    """Whether text of the data (not of the template) would be read as one of the tokenizer's special tokens."""
+    marks = {str(token) for token in (*tokenizer.all_special_tokens, *tokenizer.added_tokens_decoder.values())}
+    return any(mark in text for text in _texts(row["messages"]) for mark in marks)
+
+
+def _texts(messages: list[dict[str, Any]]) -> Iterator[str]:
+    for message in messages:
+        for key in ("content", "reasoning_content"):
+            if isinstance(message.get(key), str):
+                yield message[key]
+        if message.get("tool_calls"):
+            yield json.dumps(message["tool_calls"], ensure_ascii=False)
 
 
 def spans(mask: list[int]) -> list[tuple[int, int]]:
@@ -149,12 +169,11 @@ def encode_all(
     import numpy as np
 
     ids, labels, census = [], [], Census()
-    for row in rows:
+    for encoded, special in parallel.encoded(tokenizer, rows, template):
         between()
-        encoded = encode(tokenizer, row, template)
         kept, targets = encoded.input_ids[:max_length], encoded.labels[:max_length]
         trained = sum(label != IGNORED for label in targets)
-        census = _counted(census, len(encoded.input_ids), len(kept), trained)
+        census = _counted(census, len(encoded.input_ids), len(kept), trained, special)
         if trained:
             ids.append(np.asarray(kept, dtype=np.int32))
             labels.append(np.asarray(targets, dtype=np.int32))
@@ -172,12 +191,13 @@ def _dataset(ids: list[Any], labels: list[Any]) -> Any:
     )
 
 
-def _counted(census: Census, whole: int, kept: int, trained: int) -> Census:
+def _counted(census: Census, whole: int, kept: int, trained: int, special: bool) -> Census:
     return Census(
         rows=census.rows + 1,
         used=census.used + bool(trained),
         cut=census.cut + (whole > kept),
         empty=census.empty + (not trained),
+        special=census.special + special,
         tokens=census.tokens + (kept if trained else 0),
         trained_tokens=census.trained_tokens + trained,
         longest=max(census.longest, whole),

@@ -26,6 +26,16 @@ def write(model: Any, tokenizer: Any, folder: Path) -> Path:
     return folder
 
 
+def write_or_note(trainer: Any, run: Path) -> str | None:
+    """The merged model in a run's folder. Where it cannot be written, a note says so: the adapter is what counts."""
+    try:
+        return str(write(merge(trainer.model), trainer.processing_class, run / MERGED))
+    except OSError as error:
+        shutil.rmtree(run / f"{MERGED}.part", ignore_errors=True)
+        print(f"note: the merged model could not be written ({error.strerror or error}); the adapter is whole")
+        return None
+
+
 def write_from(base: Path, adapter: Path, folder: Path, dtype: Any = None) -> Path:
     """Loads a base model and an adapter from disk and writes them as one; `folder` if it is there already."""
     if folder.is_dir():

@@ -5,12 +5,12 @@ checkpoint when the run's folder has one. Exit codes: 0 done or stopped as asked
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from simia_tui.model import RunStatus
-from simia_tui.training import base, card, data, process, profiles, tiny, trainers
+from simia_tui.training import base, card, data, merging, observations, process, profiles, tiny, trainers
 from simia_tui.training.profiles import Profile
 from simia_tui.training.record import RunRecord
 from simia_tui.training.watch import Watch
@@ -40,7 +40,15 @@ def _train(record: RunRecord, profile: Profile, watch: Watch, began: float) -> t
     adapter = trainers.save_adapter(trainer, record.folder / "adapter")
     result["adapter"] = str(adapter)
     card.write(adapter, card.render(record.run, record.export, profile, str(base_folder), census, result))
+    # Weights of 4 bits would lose what the adapter learnt when the two are put together.
+    result["merged"] = None if record.run.spec.quantize else merging.write_or_note(trainer, record.folder)
     return RunStatus.DONE, result
+
+
+def _rows(record: RunRecord) -> Iterator[dict[str, Any]]:
+    """The export's rows in the form of the run's target."""
+    found = data.read(record.bundle)
+    return observations.rows(found) if record.run.spec.target == "observations" else found
 
 
 def _prepare(record: RunRecord, profile: Profile, watch: Watch) -> tuple[Any, data.Census, Path]:
@@ -49,18 +57,18 @@ def _prepare(record: RunRecord, profile: Profile, watch: Watch) -> tuple[Any, da
     folder = base.find(spec.model) if spec.model else None
     trainers.quiet_libraries()
     if folder is None:
-        folder = tiny.build(record.folder / "base", data.read(record.bundle), spec.random_seed)
+        folder = tiny.build(record.folder / "base", _rows(record), spec.random_seed)
     print(f"base model {folder}", flush=True)
     tokenizer = base.load_tokenizer(folder)
     template = base.training_template(tokenizer)
     if not base.trains_the_end(tokenizer, template):
         print("note: this chat template leaves the end of a turn untrained; the model may not learn to stop")
-    dataset, census = data.encode_all(
-        tokenizer, data.read(record.bundle), profile.max_length, template, between=watch.check
-    )
+    dataset, census = data.encode_all(tokenizer, _rows(record), profile.max_length, template, between=watch.check)
     print(f"rows {census.model_dump_json()}", flush=True)
+    if census.special:
+        print(f"note: {census.special} rows hold text that the tokenizer reads as special tokens", flush=True)
     trainers.write_config(record, profile, folder, {"rows": census.model_dump()})
-    model = base.load_model(folder, profile)
+    model = base.load_model(folder, profile, spec.quantize)
     watch.check()
     steps = profiles.planned_steps(profile, census.tokens / census.used)
     return _trainer(_config(record, profile, steps), profile, model, tokenizer, dataset), census, folder
@@ -105,6 +113,7 @@ def _result(record: RunRecord, census: data.Census, steps: int, seconds: float) 
         "rows": census.rows,
         "cut_rows": census.cut,
         "empty_rows": census.empty,
+        "special_rows": census.special,
     }
 
 

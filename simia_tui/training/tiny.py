@@ -38,13 +38,18 @@ def build(folder: Path, rows: Iterable[dict[str, Any]], random_seed: int) -> Pat
     return folder
 
 
-def learn_tokenizer(rows: Iterable[dict[str, Any]]) -> Any:
-    """A byte-level BPE tokenizer of at most VOCABULARY tokens with the ChatML template of this room."""
+def learn_tokenizer(rows: Iterable[dict[str, Any]], single_digits: bool = False) -> Any:
+    """A byte-level BPE tokenizer of at most VOCABULARY tokens with the ChatML template of this room.
+
+    With `single_digits` every digit is a token, as large models have it: numbers are then copied digit by digit.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytewise = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    bpe.pre_tokenizer = pre_tokenizers.Sequence([digits, bytewise]) if single_digits else bytewise
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,

@@ -56,7 +56,7 @@ def test_the_loss_falls_and_the_adapter_loads_in_plain_peft(workspace: Workspace
     adapter = Path(row.result["adapter"])
     assert "**Demo data.**" in (adapter / "README.md").read_text()
     assert json.loads((record.folder / "config.json").read_text())["export"]["demo"] is True
-    _check_adapter(record.folder / "base", adapter)
+    _check_adapter(record.folder / "base", adapter, Path(row.result["merged"]))
 
 
 def _check_metrics(metrics: list[Metric]) -> None:
@@ -68,7 +68,8 @@ def _check_metrics(metrics: list[Metric]) -> None:
         assert all(early < late for early, late in itertools.pairwise(values))
 
 
-def _check_adapter(base: Path, adapter: Path) -> None:
+def _check_adapter(base: Path, adapter: Path, merged: Path) -> None:
+    """Plain PEFT and, merged, plain Transformers must say the same."""
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -79,8 +80,11 @@ def _check_adapter(base: Path, adapter: Path) -> None:
     with torch.no_grad():
         before = plain(**inputs).logits
         after = PeftModel.from_pretrained(plain, adapter)(**inputs).logits
+        one = AutoModelForCausalLM.from_pretrained(merged)(**inputs).logits
     assert torch.isfinite(after).all()
     assert not torch.allclose(before, after, atol=1e-2)
+    assert torch.allclose(after, one, atol=1e-4) and torch.equal(after.argmax(-1), one.argmax(-1))
+    assert AutoTokenizer.from_pretrained(merged)("a").input_ids == tokenizer("a").input_ids
 
 
 @pytest.mark.train
@@ -174,6 +178,7 @@ def test_a_local_model_is_trained_from_its_folder(workspace: Workspace, new_run:
         ({"model": "Qwen/Qwen3-8B"}, "There is no model folder Qwen/Qwen3-8B"),
         ({"profile": "huge"}, "no training profile 'huge'"),
         ({"max_length": 8}, "fill the first 8 tokens of every row"),
+        ({"quantize": "4bit"}, "QLoRA needs bitsandbytes"),
     ],
 )
 def test_a_failed_run_says_why_in_one_sentence(
