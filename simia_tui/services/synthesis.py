@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from simia_tui.errors import UsageError
-from simia_tui.llm.prices import price_of
 from simia_tui.model import Job, SynthesizeSpec
 from simia_tui.services import processes
 from simia_tui.settings import Price, Settings
@@ -84,14 +83,19 @@ def plan(
         )
     elif model is not None:
         raise UsageError(f"No endpoint is set up, so {model} cannot be asked; add one to simia.toml or unset --model.")
-    if (
-        budget_usd is not None
-        and price_of(spec.model, Price.model_validate(spec.price) if spec.price else None) is None
-    ):
+    if budget_usd is not None:
+        _require_price(spec)
+    return Plan(spec, draw(seeds, n, random_seed))
+
+
+def _require_price(spec: SynthesizeSpec) -> None:
+    # The workbench plans jobs too, and its process must not load the LLM client before one is planned.
+    from simia_tui.llm import price_of
+
+    if price_of(spec.model, Price.model_validate(spec.price) if spec.price else None) is None:
         raise UsageError(
             f"The price of {spec.model} is not known, so no budget can be kept; give its `price` in simia.toml."
         )
-    return Plan(spec, draw(seeds, n, random_seed))
 
 
 def _price(price: Price | None) -> dict[str, float] | None:
