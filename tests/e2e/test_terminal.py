@@ -28,6 +28,11 @@ def statuses(root: Path) -> Counter[str]:
         db.close()
 
 
+def cursor_on(pk: int) -> str:
+    """How the row under the cursor begins."""
+    return f"›   {pk:>6} "
+
+
 def assert_restored(terminal: Terminal) -> None:
     """The terminal is as it was: main screen, no mouse reports, a visible cursor, line editing."""
     assert terminal.flag("alternate_on") == "0"
@@ -74,7 +79,7 @@ def test_decisions_outlive_a_kill_and_can_all_be_undone(terminal: Terminal, tmp_
     terminal.wait_for("1 of 24")
     for number in range(1, 21):
         terminal.keys("f" if number % 3 == 0 else "a")
-        terminal.wait_for(f"{number + 1} of 24")
+        terminal.wait_for(cursor_on(number + 1))
     os.kill(terminal.pid_of("simia_tui"), signal.SIGKILL)
     terminal.wait_for("Killed")
     assert statuses(root) == {"approved": 14, "flagged": 6, "pending": 4}
@@ -83,10 +88,10 @@ def test_decisions_outlive_a_kill_and_can_all_be_undone(terminal: Terminal, tmp_
     terminal.run(*SIMIA, "--workspace", str(root))
     terminal.wait_for("4 episodes wait for a decision")
     terminal.keys("g", "e")
-    terminal.wait_for("21 of 24")
+    terminal.wait_for(cursor_on(21))
     for number in range(20, 0, -1):
         terminal.keys("u")
-        terminal.wait_for(f" {number} of 24")
+        terminal.wait_for(cursor_on(number))
     assert statuses(root) == {"pending": 24}
     terminal.keys("u")
     terminal.wait_for("nothing to undo")
