@@ -49,7 +49,8 @@ def main() -> None:
         print(
             f"{side:10} {result['rows'] / result['cpu']:8.0f} trajectories/s of a core"
             f" {result['rows'] / result['clock']:8.0f} /s by the clock {result['memory']:7.0f} MB peak,"
-            f" {result['left']} rows left; rules alone {result['rows'] / result['inside']:.0f} /s"
+            f" {result['left']} rows left"
+            + (f"; rules alone {result['rows'] / result['inside']:.0f} /s" if result["inside"] else "")
         )
     if len(results) == 2:
         one, other = results["reference"], results["ours"]
@@ -77,7 +78,7 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
     return {
         "rows": options.rows,
         "left": left,
-        "inside": inside or float("inf"),
+        "inside": inside,
         "clock": time.perf_counter() - clock,
         "cpu": used() - cpu,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
