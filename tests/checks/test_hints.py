@@ -46,7 +46,6 @@ def test_every_shipped_pack_is_understood(name: str) -> None:
     pack = domains.load(name, [resources.prompts()])
     hints = checks.Hints.of(pack.data)
     assert hints.off <= checks.RULES.keys()
-    assert pack.template("synthesize").text.count("$") == 6
 
 
 def the_rule(table: dict[str, Any]) -> ArgumentRule:

@@ -4,12 +4,13 @@ import gzip
 import json
 import re
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import pytest
 
 from simia_tui import checks, domains, resources
-from simia_tui.domains import Pack
+from simia_tui.domains import Action, Pack
 
 PACKS = {
     "agentbench-os": "agentbench-os",
@@ -39,6 +40,26 @@ def test_every_pack_names_its_grammar_and_its_tools_have_valid_schemas(name: str
     named = {tool for error in pack.errors for tool in error.tools}
     users = {"grant_app_permission", "set_network_mode_preference"}
     assert named - users <= {tool.name for tool in pack.tools}
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_the_prompt_of_every_pack_has_its_placeholders_and_an_example_that_the_pack_accepts(name: str) -> None:
+    from simia_tui.model import ToolCall
+
+    pack = load(name)
+    text = pack.template("synthesize").text
+    assert set(Template(text).get_identifiers()) >= {"policy", "tools", "exemplar", "turns", "axes", "variation"}
+    assert Template(text).is_valid()
+    example = [json.loads(line) for line in text.splitlines() if line.startswith('{"role"')]
+    assert [turn["role"] for turn in example[:2]] == ["user", "assistant"]
+    called = [ToolCall(**call) for turn in example for call in turn.get("tool_calls", ())]
+    assert called
+    if pack.tools and pack.grammar.name != "calls":
+        assert {call.name for call in called} <= {tool.name for tool in pack.tools}
+        for turn in example:
+            for call in turn.get("tool_calls", ()):
+                action = Action(call["name"], call["arguments"], turn.get("content"))
+                assert pack.grammar.parse(pack.grammar.render(action)) == action
 
 
 def test_the_packs_of_the_issue_are_shipped() -> None:
