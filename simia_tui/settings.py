@@ -60,8 +60,12 @@ DEFAULT_TOML = """\
 
 [ui]
 # theme = "textual-dark"   # any theme of Textual
-# animations = true
+# animations = false     # smooth scrolling costs 80 ms and 250 kB a page over SSH
 # refresh_hz = 4.0         # how often the screens look for news in the database, per second
+
+[keys]
+# "review.approve" = "y"   # other keys for an act of the workbench; `?` there shows the name of every act
+# "review.redo" = "U,ctrl+r"
 """
 
 
@@ -127,7 +131,7 @@ class UiSettings(Record):
     """How the workbench looks. `theme` None: the app's own. `refresh_hz` is in looks at the database per second."""
 
     theme: str | None = None
-    animations: bool = True
+    animations: bool = False
     refresh_hz: float = Field(default=4.0, ge=0.5, le=20)
 
 
@@ -138,6 +142,8 @@ class Settings(Record):
     roles: RoleSettings = RoleSettings()
     reviewer: ReviewerSettings = Field(default_factory=ReviewerSettings)
     ui: UiSettings = UiSettings()
+    keys: dict[str, str] = {}
+    """Name of an act of the workbench to its keys, with commas between them."""
 
     ENVIRONMENT: ClassVar[Mapping[str, tuple[str, str]]] = {
         "simia_simulator": ("roles", "simulator"),
@@ -157,6 +163,18 @@ class Settings(Record):
             return data
         named = {key: {"name": key, **table} if isinstance(table, dict) else table for key, table in tables.items()}
         return {**data, "endpoint": named}
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _join_names(cls, value: Any) -> Any:
+        """`review.approve = "y"` without quotes is a table in TOML, and means the same."""
+        if not isinstance(value, dict):
+            return value
+        joined: dict[str, Any] = {}
+        for room, below in value.items():
+            acts = {f"{room}.{act}": keys for act, keys in below.items()} if isinstance(below, dict) else {room: below}
+            joined.update(acts)
+        return joined
 
     @classmethod
     def load(cls, root: Path, overrides: Mapping[str, Any] | None = None) -> Self:

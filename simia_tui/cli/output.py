@@ -43,6 +43,8 @@ def export_command(
     previewed = exporting.preview(db, query, (*exporting.TARGETS, *targets))
     if not as_json:
         print_preflight(previewed.reports)
+        if previewed.broken:
+            click.echo(f"  {previewed.broken} rows are broken by the rules and were approved all the same")
     if preflight_only:
         if as_json:
             print_json({target: report.model_dump(mode="json") for target, report in previewed.reports.items()})

@@ -35,6 +35,7 @@ class Preview:
     query: Query
     pks: list[int]
     demo: int
+    broken: int
     reports: dict[str, Preflight]
     left_out: dict[str, int] = field(default_factory=dict)
 
@@ -94,7 +95,8 @@ def preview(db: sqlite3.Connection, query: Query, targets: Sequence[str] = tuple
         reports[name], made_from = decided.preflight(db, query, name)
         used |= made_from
     demo = provenance.demo_count(db, sorted(used))
-    return Preview(query, kept, demo, {name: reports[name] for name in names}, left_out)
+    broken = provenance.broken_count(db, kept)
+    return Preview(query, kept, demo, broken, {name: reports[name] for name in names}, left_out)
 
 
 def _describe(query: Query) -> str:

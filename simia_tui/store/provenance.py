@@ -15,10 +15,19 @@ def _chunks(pks: Sequence[int]) -> Iterator[tuple[str, list[int]]]:
 
 def demo_count(db: sqlite3.Connection, pks: Sequence[int]) -> int:
     """How many of `pks` the demo model made."""
+    return _count(db, pks, "demo")
+
+
+def broken_count(db: sqlite3.Connection, pks: Sequence[int]) -> int:
+    """How many of `pks` have a finding of severity error that stands."""
+    return _count(db, pks, "verdict = 'broken'")
+
+
+def _count(db: sqlite3.Connection, pks: Sequence[int], condition: str) -> int:
     total = 0
     for marks, part in _chunks(pks):
-        (n,) = db.execute(f"SELECT count(*) FROM trajectories WHERE demo AND pk IN ({marks})", part).fetchone()
-        total += n
+        sql = f"SELECT count(*) FROM trajectories WHERE {condition} AND pk IN ({marks})"
+        total += db.execute(sql, part).fetchone()[0]
     return total
 
 

@@ -41,10 +41,11 @@ class TrainDialog(Form):
             db = workspace.connect()
             try:
                 preview = exporting.preview(db, Query(kind="episode", status="approved"))
+                need = training.forecast(db, preview.pks, TrainSpec()).sentence() if self._train else ""
             except SimiaError as error:
                 self.app.call_from_thread(self._nothing, str(error))
             else:
-                self.app.call_from_thread(self._looked, preview)
+                self.app.call_from_thread(self._looked, preview, need)
             finally:
                 db.close()
 
@@ -54,15 +55,21 @@ class TrainDialog(Form):
         self.report("")
         self.problem(sentence)
 
-    def _looked(self, preview: Preview) -> None:
+    def _looked(self, preview: Preview, need: str) -> None:
         self.busy = False
         self._preview = preview
         demo = f", {preview.demo:,} of them made by the demo model" if preview.demo else ""
         lines = [f"{len(preview.pks):,} episodes{demo}.", "", f"{'for':<18}{'rows':>8}{'dropped':>9}{'words lost':>12}"]
         for target, found in preview.reports.items():
             lines.append(f"{target:<18}{found.kept:>8,}{found.dropped:>9,}{found.words_lost:>12,}")
+        if preview.broken:
+            lines.append(
+                f"  {preview.broken:,} are broken by the rules and were approved all the same (verdict:broken)"
+            )
         for target, found in preview.reports.items():
             lines += [f"  {target}: {issue.reason} ({issue.count:,})" for issue in found.issues]
+        if need:
+            lines += ["", f"With the profile tiny: {need}"]
         if self._train and (lacking := training.missing()):
             lines += ["", f"Training is not installed here ({', '.join(lacking)}): pip install 'simia-tui[train]'."]
         self.report("\n".join(lines))
