@@ -109,7 +109,7 @@ _ANNOUNCED = re.compile(
     r"\b(?:call|calling|use|using|invoke|invoking|run|running)\s+(?:the\s+)?(?:(?:function|tool)\s+)?"
     r"[`\"'*]*([A-Za-z][A-Za-z0-9]*(?:[_.][A-Za-z0-9]+)+)[`\"'*]*"
 )
-"""A tool that a sentence says will be called; only names made of several parts, which are no plain words."""
+"""What a sentence says will be called: names made of several parts; those that are declared tools count."""
 
 
 @check(
@@ -121,7 +121,9 @@ def not_announced(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for index, turn in enumerate(trajectory.turns):
         if turn.role != "assistant" or not turn.tool_calls:
             continue
-        named = {name for text in (turn.reasoning, turn.content) if text for name in _ANNOUNCED.findall(text)}
+        found = {name for text in (turn.reasoning, turn.content) if text for name in _ANNOUNCED.findall(text)}
+        # A file that is run or a tool that the user holds is no tool of the agent's.
+        named = found & context.tools.keys()
         called = [call.name for call in turn.tool_calls]
         if named and named.isdisjoint(called):
             told, made = (", ".join(show(name) for name in sorted(names)) for names in (named, set(called)))

@@ -49,10 +49,10 @@ READ = [
     (
         "webshop",
         "Thought:\nShoes first.\n\nAction:\nsearch[red trail shoes]",
-        Action("search", {"keywords": "red trail shoes"}, "Shoes first."),
+        Action("search", {"value": "red trail shoes"}, "Shoes first."),
     ),
     ("webshop", "action:\n click[Buy Now]", Action("click", {"value": "Buy Now"})),
-    ("webshop", "think[cut off here", Action("think", {"thought": "cut off here"})),
+    ("webshop", "think[cut off here", Action("think", {"value": "cut off here"})),
     (
         "mind2web",
         "Thought: the city is empty.\nAnswer: C.\nAction: TYPE\nValue: Porto",
@@ -145,7 +145,7 @@ ACTIONS: dict[str, st.SearchStrategy[Action]] = {
     )
     | st.builds(Action, st.just("answer"), st.fixed_dictionaries({"answer": PLAIN}), st.none() | PLAIN)
     | st.builds(Action, st.just("finish"), st.just({}), st.none() | PLAIN),
-    "webshop": st.builds(Action, st.just("search"), st.fixed_dictionaries({"keywords": PLAIN}), st.none() | PLAIN)
+    "webshop": st.builds(Action, st.just("search"), st.fixed_dictionaries({"value": PLAIN}), st.none() | PLAIN)
     | st.builds(Action, st.just("click"), st.fixed_dictionaries({"value": PLAIN}), st.none() | PLAIN),
     "mind2web": st.builds(
         Action,
