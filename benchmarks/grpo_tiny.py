@@ -72,30 +72,31 @@ def number(rng: random.Random) -> str:
 
 
 def copies(rng: random.Random) -> dict[str, Any]:
-    """A conversation about nothing but repeating numbers; what the base model is made of."""
+    """A conversation about nothing but repeating numbers, also into calls; what the base model is made of."""
     turns: list[Turn] = []
-    for _ in range(3):
+    for _ in range(2):
         loan = number(rng)
-        asked = rng.choice(("Say {}.", "Repeat {} for me.", "What is {}?", *WORDINGS)).format(loan)
-        said = rng.choice(("{}", "It is {}.", '{{"loan_id": "{}"}}', "{} is it.")).format(loan)
+        asked = rng.choice(("Say {}.", "Repeat {} for me.", "Note {}, please.", "What is {}?")).format(loan)
+        if asked.startswith("Note"):
+            called = ToolCall(name="note_loan", arguments={"loan_id": loan})
+            turns += [Turn(role="user", content=asked), Turn(role="assistant", tool_calls=(called,))]
+            continue
+        said = rng.choice(("{}", "It is {}.", "{} is it.")).format(loan)
         turns += [Turn(role="user", content=asked), Turn(role="assistant", content=said)]
-    return write_trl(Trajectory(turns=tuple(turns)))
+    tools = rng.choice(((), RENEW))
+    return write_trl(Trajectory(policy=POLICY if tools else None, tools=tools, turns=tuple(turns)))
 
 
 def taught(rng: random.Random) -> dict[str, Any]:
-    """One visit of the imperfect teacher: right, or with a wrong number, a wrong key, no call at all, no closing."""
-    loan, way = number(rng), rng.random()
-    called, key, closing = loan, "loan_id", CLOSING
-    if way > RIGHT:
-        slip = rng.choice(("number", "key", "no call", "no closing"))
-        called = number(rng) if slip == "number" else loan
-        key = "loan" if slip == "key" else "loan_id"
-        closing = "It is renewed." if slip == "no closing" else CLOSING
-        if slip == "no call":
-            called = ""
+    """One visit of the imperfect teacher: right, or with a wrong argument, no call at all, or no closing."""
+    loan = number(rng)
+    slip = "none" if rng.random() < RIGHT else rng.choice(("key", "no call", "no closing"))
+    called = "" if slip == "no call" else loan
+    key = "loan" if slip == "key" else "loan_id"
+    closing = "It is renewed." if slip == "no closing" else CLOSING
     turns: list[Turn] = [Turn(role="user", content=rng.choice(WORDINGS).format(loan))]
     if called:
-        seen = _seen(rng, called, refused=key != "loan_id" or called != loan)
+        seen = _seen(rng, called, refused=key != "loan_id")
         call = ToolCall(name="renew_loan", arguments={key: called})
         turns += [Turn(role="assistant", tool_calls=(call,)), Turn(role="tool", name="renew_loan", content=seen)]
     turns.append(Turn(role="assistant", content=closing))
@@ -254,9 +255,9 @@ def one(root: Path, random_seed: int, steps: int, judge: str) -> dict[str, Any]:
         method="sft",
         model=str(folder),
         random_seed=random_seed,
-        max_steps=120,
+        max_steps=60,
         batch_size=16,
-        learning_rate=4e-3,
+        learning_rate=2e-3,
     )
     before = held_out(warm, folder, warm.folder / "adapter")
     warmed = time.monotonic() - began - based

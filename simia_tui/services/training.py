@@ -2,17 +2,22 @@
 
 import sqlite3
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from simia_tui import formats
 from simia_tui.errors import SimiaError, UsageError
 from simia_tui.model import Export, Run, RunStatus, TrainSpec
 from simia_tui.services import processes
 from simia_tui.settings import Settings
-from simia_tui.store import Workspace, runs
+from simia_tui.store import Workspace, runs, trajectories
 
 if TYPE_CHECKING:
     from simia_tui.training.estimate import Estimate
+
+SAMPLED = 200
+"""How many trajectories are read for a forecast."""
 
 STARTUP_PATIENCE_S = 120.0
 """How long a queued run may stay without a living process before it counts as dead (importing torch takes a while)."""
@@ -60,12 +65,30 @@ def estimate(workspace: Workspace, export: Export, spec: TrainSpec) -> "Estimate
         SimiaError: the export or the model cannot be read.
         UsageError: the profile or a number in the spec makes no sense.
     """
+    from simia_tui.training import data
+
+    return _estimate(spec, data.read(workspace.root / export.path), 1)
+
+
+def forecast(db: sqlite3.Connection, pks: Sequence[int], spec: TrainSpec) -> "Estimate":
+    """What a run on these trajectories would need, before they are exported; judged by a sample of them.
+
+    Raises:
+        SimiaError: there are none, or the model cannot be read.
+        UsageError: the profile or a number in the spec makes no sense.
+    """
+    every = max(1, len(pks) // SAMPLED)
+    return _estimate(spec, (formats.write_trl(trajectories.get(db, pk)) for pk in pks[::every]), every)
+
+
+def _estimate(spec: TrainSpec, rows: Iterable[dict[str, Any]], times: int) -> "Estimate":
     from simia_tui.training import estimate as estimates
     from simia_tui.training import practice, profiles
 
     profile = profiles.settle(spec)
     rl = practice.settle(spec, profile) if spec.method == "grpo" else None
-    return estimates.estimate(spec, profile, rl, workspace.root / export.path, estimates.device(profile))
+    lengths = estimates.lengths_of(rows, spec) * times
+    return estimates.estimate(spec, profile, rl, lengths, estimates.device(profile))
 
 
 def start_run(workspace: Workspace, db: sqlite3.Connection, export: Export, spec: TrainSpec) -> Run:

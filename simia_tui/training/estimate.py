@@ -7,13 +7,13 @@ as many backward (frozen weights need no gradient of their own), and once more f
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from simia_tui.errors import SimiaError
 from simia_tui.model import Record, TrainSpec
-from simia_tui.training import base, data, observations
+from simia_tui.training import base, observations
 from simia_tui.training.practice import Practice
 from simia_tui.training.profiles import Profile, planned_steps
 
@@ -147,17 +147,23 @@ def device(profile: Profile) -> Device:
     return Device("the CPU", _memory_of_machine(), CPU_FLOPS, False)
 
 
-def estimate(spec: TrainSpec, profile: Profile, practice: Practice | None, bundle: Path, on: Device) -> Estimate:
-    """What the run of `spec` on a bundle needs on a device.
-
-    Raises:
-        SimiaError: the bundle or the model's config cannot be read.
-    """
-    shape = TINY if spec.model is None else shape_of(base.find(spec.model))
-    rows = data.read(bundle)
+def lengths_of(rows: Iterable[dict[str, Any]], spec: TrainSpec) -> list[int]:
+    """About how many tokens each row of an export has for the target of `spec`."""
     if spec.target == "observations":
         rows = observations.rows(rows)
-    lengths = [min(profile.max_length, _tokens(row)) for row in rows]
+    return [_tokens(row) for row in rows]
+
+
+def estimate(
+    spec: TrainSpec, profile: Profile, practice: Practice | None, lengths: Sequence[int], on: Device
+) -> Estimate:
+    """What the run of `spec` on rows of these lengths needs on a device.
+
+    Raises:
+        SimiaError: there are no rows, or the model's config cannot be read.
+    """
+    shape = TINY if spec.model is None else shape_of(base.find(spec.model))
+    lengths = [min(profile.max_length, length) for length in lengths]
     if not lengths:
         raise SimiaError("The export has no rows to train on; approve some episodes and export again.")
     mean = sum(lengths) / len(lengths)

@@ -11,7 +11,7 @@ import pytest
 
 from simia_tui.errors import SimiaError
 from simia_tui.model import TrainSpec
-from simia_tui.training import estimate, practice, profiles
+from simia_tui.training import data, estimate, practice, profiles
 from simia_tui.training.estimate import Device
 from simia_tui.training.record import RunRecord
 
@@ -68,7 +68,7 @@ def _estimate(record: RunRecord, on: Device, **spec: Any) -> estimate.Estimate:
     wanted = TrainSpec(**spec)
     profile = profiles.settle(wanted)
     rl = practice.settle(wanted, profile) if wanted.method == "grpo" else None
-    return estimate.estimate(wanted, profile, rl, record.bundle, on)
+    return estimate.estimate(wanted, profile, rl, estimate.lengths_of(data.read(record.bundle), wanted), on)
 
 
 def test_8b_fits_one_large_gpu_and_not_a_small_one(new_run: Callable[..., RunRecord], model: str) -> None:
