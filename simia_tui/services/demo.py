@@ -16,13 +16,10 @@ from simia_tui.settings import DEFAULT_TOML, Settings
 from simia_tui.store import Query, Workspace, decisions, runs, trajectories
 
 DOMAIN = "library"
+TOML = DEFAULT_TOML.replace('# simulator = "openai"', 'simulator = "demo"')
+"""A demo workspace asks the demo model also where the environment describes an endpoint: nothing in it costs money."""
 RULES_REVIEWER = "rules"
 """Who stands as reviewer where the demo approves by rule instead of asking a person."""
-
-
-def settings_of(workspace: Workspace) -> Settings:
-    """The workspace's settings with the demo model as simulator, whatever endpoint is set up."""
-    return Settings.load(workspace.root, {"roles": {"simulator": "demo"}})
 
 
 def prepare(root: Path, n_seeds: int = 40, random_seed: int = 7) -> Workspace:
@@ -31,12 +28,12 @@ def prepare(root: Path, n_seeds: int = 40, random_seed: int = 7) -> Workspace:
     A workspace that is there already is opened as it is.
     """
     fresh = not (root / "db" / "simia.db").exists()
-    workspace = Workspace.create(root, DEFAULT_TOML)
+    workspace = Workspace.create(root, TOML)
     if fresh:
         import_seeds(workspace, n_seeds, random_seed)
         db = workspace.connect()
         approve_clean(db, "seed", limit=2 * n_seeds // 3)
-        planned = synthesis.plan(db, settings_of(workspace), 120, domain=DOMAIN, random_seed=random_seed)
+        planned = synthesis.plan(db, Settings.load(workspace.root), 120, domain=DOMAIN, random_seed=random_seed)
         synthesis.queue(workspace, db, planned)
         db.close()
     return workspace
@@ -91,7 +88,7 @@ def headless(root: Path, n: int, train: bool, say: Callable[[str], None], random
         say(f"{name}: {figures}")
 
     started = time.monotonic()
-    workspace = Workspace.create(root, DEFAULT_TOML)
+    workspace = Workspace.create(root, TOML)
     db = workspace.connect()
     import_seeds(workspace, 30, random_seed)
     counts = trajectories.counts(db)
@@ -101,7 +98,7 @@ def headless(root: Path, n: int, train: bool, say: Callable[[str], None], random
     done("approve seeds by rule", f"{approve_clean(db, 'seed')} approved", started)
 
     started = time.monotonic()
-    planned = synthesis.plan(db, settings_of(workspace), n, concurrency=32, random_seed=random_seed)
+    planned = synthesis.plan(db, Settings.load(workspace.root), n, concurrency=32, random_seed=random_seed)
     job = synthesis.queue(workspace, db, planned).id
     ended = waiting.wait_for_job(workspace, db, job)
     if ended.status is not JobStatus.DONE or ended.done < n:

@@ -29,7 +29,7 @@ def wait_for_job(
         if (job.done, job.failed) != before:
             before, restarts = (job.done, job.failed), 0
             tell(job)
-        if job.status.ended or job.status is JobStatus.PAUSED:
+        if job.status.ended or (job.status is JobStatus.PAUSED and job.resume_at is None):
             return job
         # A worker needs a moment until it holds its lock.
         if time.monotonic() > grace and processes.worker_pid(workspace) is None:

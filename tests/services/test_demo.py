@@ -3,9 +3,12 @@
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from simia_tui.model import Status
 from simia_tui.services import demo
-from simia_tui.store import exports, trajectories
+from simia_tui.settings import Settings
+from simia_tui.store import Workspace, exports, trajectories
 
 
 def test_the_loop_is_whole_and_repeats_itself(tmp_path: Path) -> None:
@@ -31,3 +34,9 @@ def test_the_loop_is_whole_and_repeats_itself(tmp_path: Path) -> None:
         shas.append(export.sha256)
         db.close()
     assert shas[0] == shas[1]
+
+
+def test_a_demo_workspace_asks_no_endpoint_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-real-key-at-all-000000")
+    workspace = Workspace.create(tmp_path, demo.TOML)
+    assert Settings.load(workspace.root).simulator() is None
