@@ -64,7 +64,7 @@ DEFAULT_TOML = """\
 # refresh_hz = 4.0         # how often the screens look for news in the database, per second
 
 [keys]
-# "review.approve" = "y"   # other keys for an act of the workbench; `?` there shows the name of every act
+# "review.approve" = "y"   # other keys for acts of the workbench; there ? and then n shows their names
 # "review.redo" = "U,ctrl+r"
 """
 

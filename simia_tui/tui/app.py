@@ -19,6 +19,7 @@ from textual.worker import Worker, WorkerState
 from simia_tui.services import synthesis, training
 from simia_tui.store import Workspace, data_version
 from simia_tui.store.connection import explain
+from simia_tui.tui import keymap
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.screens.base import RoomScreen
 from simia_tui.tui.screens.cards import CardsScreen
@@ -68,10 +69,13 @@ class Workbench(App[None]):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self.bench = Bench.open(workspace)
+        scopes = keymap.scopes(Workbench, [*self.MODES.values(), *keymap.dialogs()])
+        self._own_keys = keymap.keymap(self.bench.settings.keys, scopes)
         self._version = data_version(self.bench.db)
         self._trouble = ""
 
     def on_mount(self) -> None:
+        self.set_keymap(self._own_keys)
         ui = self.bench.settings.ui
         if ui.theme:
             self.theme = ui.theme if ui.theme in self.available_themes else self.theme

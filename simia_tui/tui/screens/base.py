@@ -1,13 +1,14 @@
 """What every room has: the title line, the key bar, and news from the database."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
+from simia_tui.errors import SimiaError
 from simia_tui.model import JobStatus, RunStatus, Status
 from simia_tui.store import jobs, runs, trajectories
 from simia_tui.tui.bench import Bench
@@ -25,6 +26,9 @@ class RoomScreen(Screen[None]):
     """A room of the workbench. A subclass gives `ROOM` and `body`, and reads the database in `refresh_data`."""
 
     ROOM = ""
+    PARTS: ClassVar[tuple[type[Widget], ...]] = ()
+    """The kinds of widget in the room that take keys."""
+
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (NARROW, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (20, "-low"), (30, "-tall")]
 
@@ -71,6 +75,14 @@ class RoomScreen(Screen[None]):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.state is WorkerState.ERROR:
             self.app.notify(str(event.worker.error), title="That did not work", severity="error")
+
+    def act(self, act: Callable[[], object]) -> None:
+        """Does what a key asks for; where that fails the user is told why. Then the room is read again."""
+        try:
+            act()
+        except SimiaError as error:
+            self.app.notify(str(error), severity="error")
+        self.news()
 
     def say(self, text: str) -> None:
         """A word at the right end of the key bar."""

@@ -73,6 +73,7 @@ class CardsScreen(RoomScreen):
     """The reviewer's deck. Opens where it was left; without a deck it compares simulated with real."""
 
     ROOM = "cards"
+    PARTS = (CardSheet,)
     DEFAULT_CSS = """
     CardsScreen #card-head { height: 1; padding: 0 1; color: $text-muted; background: $panel; }
     CardsScreen #sheet { height: 1fr; }

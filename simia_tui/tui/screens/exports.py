@@ -1,7 +1,7 @@
 """Exports & Runs: what was frozen, what was trained on it, and the loss as it falls."""
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -10,7 +10,6 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from simia_tui.errors import SimiaError
 from simia_tui.model import Export, Run, RunStatus
 from simia_tui.services import training
 from simia_tui.store import exports, runs
@@ -52,6 +51,7 @@ class ExportsScreen(RoomScreen):
     """Two short lists on the left; on the right the run under the cursor with its curve."""
 
     ROOM = "exports"
+    PARTS = (RecordTable,)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "stop", "Stop run", id="runs.stop", tooltip="Write a checkpoint and stop the run"),
         Binding("r", "resume", "Resume run", id="runs.resume", tooltip="Go on from the last checkpoint"),
@@ -178,21 +178,14 @@ class ExportsScreen(RoomScreen):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._act(lambda: training.stop_run(self.bench.db, run.id))
+                self.act(lambda: training.stop_run(self.bench.db, run.id))
 
         self.app.push_screen(ConfirmStrip(f"Stop run {run.id}? It writes a checkpoint and can go on later."), answered)
 
     def action_resume(self) -> None:
         run = self._run
         if run is not None:
-            self._act(lambda: training.resume_run(self.bench.workspace, self.bench.db, run.id))
-
-    def _act(self, act: Callable[[], object]) -> None:
-        try:
-            act()
-        except SimiaError as error:
-            self.app.notify(str(error), severity="error")
-        self.news()
+            self.act(lambda: training.resume_run(self.bench.workspace, self.bench.db, run.id))
 
 
 def _figure(value: object) -> str:

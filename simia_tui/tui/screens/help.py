@@ -25,7 +25,12 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,q", "dismiss", "Close", id="help.close", tooltip="Back to the screen"),
         Binding("j,down", "scroll(1)", "Down", show=False, id="help.down", tooltip="Scroll down"),
         Binding("k,up", "scroll(-1)", "Up", show=False, id="help.up", tooltip="Scroll up"),
+        Binding(
+            "n", "names", "Names", show=False, id="help.names", tooltip="The names that [keys] in simia.toml takes"
+        ),
     ]
+
+    _names = False
 
     def __init__(self, screen: Screen[object]) -> None:
         super().__init__()
@@ -34,8 +39,8 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help", classes="dialog") as box:
             box.border_title = "Keys"
-            box.border_subtitle = "j and k scroll, esc closes"
-            yield Static(self._keys(), markup=False)
+            box.border_subtitle = "j and k scroll, n shows names, esc closes"
+            yield Static(self._keys(), markup=False, id="help-keys")
             yield Static(LOOP, markup=False, id="help-loop")
 
     def _keys(self) -> Content:
@@ -58,7 +63,14 @@ class HelpScreen(ModalScreen[None]):
             room = binding.id.partition(".")[0]
             keys.setdefault(binding.id, []).append(self.app.get_key_display(binding))
             meant[binding.id] = (titles.get(room, GROUPS[0]), tooltip or binding.tooltip or binding.description)
-        return [(meant[name][0], " ".join(dict.fromkeys(shown)), meant[name][1]) for name, shown in keys.items()]
+        return [
+            (meant[name][0], " ".join(dict.fromkeys(shown)), name if self._names else meant[name][1])
+            for name, shown in keys.items()
+        ]
+
+    def action_names(self) -> None:
+        self._names = not self._names
+        self.query_one("#help-keys", Static).update(self._keys())
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

@@ -1,7 +1,7 @@
 """Jobs: what runs in the background, how far it is, what it costs, and why it stands still."""
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -10,7 +10,6 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from simia_tui.errors import SimiaError
 from simia_tui.model import Job, JobStatus
 from simia_tui.services import processes, synthesis
 from simia_tui.store import jobs
@@ -53,6 +52,7 @@ class JobsScreen(RoomScreen):
     """The list of jobs; below it the one under the cursor."""
 
     ROOM = "jobs"
+    PARTS = (RecordTable,)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("S", "app.synthesize", "Simulate", id="jobs.new", tooltip="Start a job on the approved seeds"),
         Binding("p", "pause", "Pause/go on", id="jobs.pause", tooltip="Pause the job, or let it go on"),
@@ -146,9 +146,9 @@ class JobsScreen(RoomScreen):
         if job is None:
             return
         if job.status is JobStatus.PAUSED:
-            self._act(lambda: synthesis.resume(self.bench.workspace, self.bench.db, job.id))
+            self.act(lambda: synthesis.resume(self.bench.workspace, self.bench.db, job.id))
         else:
-            self._act(lambda: jobs.set_desired(self.bench.db, job.id, "paused"))
+            self.act(lambda: jobs.set_desired(self.bench.db, job.id, "paused"))
 
     def action_cancel(self) -> None:
         job = self._job
@@ -157,7 +157,7 @@ class JobsScreen(RoomScreen):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._act(lambda: jobs.set_desired(self.bench.db, job.id, "cancelled"))
+                self.act(lambda: jobs.set_desired(self.bench.db, job.id, "cancelled"))
 
         left = job.target - job.done - job.failed
         self.app.push_screen(
@@ -167,11 +167,4 @@ class JobsScreen(RoomScreen):
     def action_retry(self) -> None:
         job = self._job
         if job is not None and job.failed:
-            self._act(lambda: synthesis.retry(self.bench.workspace, self.bench.db, job.id))
-
-    def _act(self, act: Callable[[], object]) -> None:
-        try:
-            act()
-        except SimiaError as error:
-            self.app.notify(str(error), severity="error")
-        self.news()
+            self.act(lambda: synthesis.retry(self.bench.workspace, self.bench.db, job.id))

@@ -50,6 +50,7 @@ class QueueScreen(RoomScreen):
     """A list that holds a snapshot: what arrives or leaves waits until it is asked for."""
 
     KIND: Kind = "seed"
+    PARTS = (RecordTable, Transcript)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "switch", "List/text", id="review.switch", tooltip="From the list to the transcript and back"),
         Binding("space", "skip", "Skip", show=False, id="review.skip", tooltip="Put at the end of the queue"),

@@ -1,0 +1,115 @@
+"""`[keys]` of simia.toml: which key does what, checked before the workbench opens."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.keys import _character_to_key  # the one place that knows Textual's names of characters
+from textual.screen import Screen
+
+from simia_tui.errors import UsageError
+from simia_tui.settings import FILE_NAME
+
+_HOUSE = "simia_tui."
+_NAMED = frozenset(
+    [
+        *[
+            "enter",
+            "escape",
+            "space",
+            "tab",
+            "backspace",
+            "delete",
+            "insert",
+            "home",
+            "end",
+            "pageup",
+            "pagedown",
+            "up",
+            "down",
+            "left",
+            "right",
+        ],
+        *(f"f{number}" for number in range(1, 25)),
+        *(_character_to_key(chr(code)) for code in range(ord("!"), ord("~") + 1)),
+    ]
+)
+_FIXED = frozenset(("ctrl+c", "ctrl+q", "ctrl+p", "ctrl+z"))
+"""Keys that Textual and the terminal keep for themselves."""
+
+
+def keymap(wanted: Mapping[str, str], scopes: Iterable[Iterable[type[DOMNode]]]) -> dict[str, str]:
+    """`wanted` as Textual takes it: binding id to keys in Textual's names, with commas between them.
+
+    A scope is the classes whose bindings act at the same time, as a room with its widgets and the app.
+
+    Raises:
+        UsageError: an id or a key that does not exist, or one key for two acts in one scope.
+    """
+    bound = [list(_bindings(scope)) for scope in scopes]
+    known = {binding.id for bindings in bound for binding in bindings}
+    found: dict[str, str] = {}
+    for name, keys in wanted.items():
+        if name not in known:
+            raise UsageError(f"{FILE_NAME}: keys.{name} names no act; in the workbench ? and then n lists them.")
+        found[name] = ",".join(_key(name, key) for key in _split(keys))
+    for bindings in bound:
+        _refuse_clash(bindings, found)
+    return found
+
+
+def _bindings(scope: Iterable[type[DOMNode]]) -> Iterator[Binding]:
+    """Every binding of the house's own classes with an id, those of base classes included."""
+    for kind in scope:
+        for base in kind.__mro__:
+            if base.__module__.startswith(_HOUSE):
+                yield from (b for b in vars(base).get("BINDINGS", ()) if isinstance(b, Binding) and b.id)
+
+
+def _split(keys: str) -> list[str]:
+    """The keys of a line like `y,ctrl+y`; a comma alone is the key of that name."""
+    return [key.strip() for key in keys.split(",")] if keys.strip() != "," else [","]
+
+
+def _key(name: str, key: str) -> str:
+    """Textual's name of a key."""
+    *modifiers, last = key.split("+") if len(key) > 1 else [key]
+    if len(last) == 1:
+        last = _character_to_key(last)
+    if last not in _NAMED or not {"ctrl", "shift", "alt"}.issuperset(modifiers):
+        raise UsageError(
+            f"{FILE_NAME}: keys.{name} holds {key!r}, which is no key; write one like y, f5, ctrl+y or question_mark."
+        )
+    if "+".join((*modifiers, last)) in _FIXED:
+        raise UsageError(f"{FILE_NAME}: keys.{name} cannot be {key}; that key is kept for leaving and the palette.")
+    return "+".join((*modifiers, last))
+
+
+def _refuse_clash(bindings: list[Binding], found: Mapping[str, str]) -> None:
+    """Two acts on one key are refused where the file has put one of them there."""
+    holders: dict[str, list[Binding]] = {}
+    for binding in bindings:
+        for key in found.get(binding.id or "", binding.key).split(","):
+            holders.setdefault(key, []).append(binding)
+    for key, held in holders.items():
+        names = {binding.id: binding for binding in held}
+        if len(names) > 1 and not found.keys().isdisjoint(name for name in names if name):
+            one, other = next(pairwise(str(name) for name in names))
+            raise UsageError(f"{FILE_NAME}: keys gives {key} to both {one} and {other}; give one of them another key.")
+
+
+def scopes(app: type[DOMNode], screens: Iterable[type[Screen[Any]]]) -> list[list[type[DOMNode]]]:
+    """What acts at the same time: every room with its `PARTS` and the app; a dialog acts alone."""
+    return [[screen, *getattr(screen, "PARTS", ()), *([app] if hasattr(screen, "PARTS") else [])] for screen in screens]
+
+
+def dialogs(base: type[Screen[Any]] = Screen) -> list[type[Screen[Any]]]:
+    """The house's dialogs and strips, as far as they are loaded."""
+    found = []
+    for kind in base.__subclasses__():
+        found += dialogs(kind)
+        if kind.__module__.startswith(_HOUSE) and not hasattr(kind, "PARTS"):
+            found.append(kind)
+    return found
