@@ -49,8 +49,9 @@ def require(spec: TrainSpec) -> None:
             f"Training needs packages that are not installed ({', '.join(lacking)}); "
             "install them with: pip install 'simia-tui[train]'"
         )
-    from simia_tui.training import base, practice, profiles
+    from simia_tui.training import base, check, practice, profiles
 
+    check.require_tracker(spec.report_to)
     profile = profiles.settle(spec)
     if spec.method == "grpo":
         practice.settle(spec, profile)

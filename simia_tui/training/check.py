@@ -24,3 +24,13 @@ def require() -> None:
         raise SimiaError(
             f"Training needs {', '.join(lacking)}, not installed here; install with `pip install 'simia-tui[train]'`."
         )
+
+
+def require_tracker(name: str | None) -> None:
+    """Does nothing where a run can report to the tracker.
+
+    Raises:
+        SimiaError: its package is not installed.
+    """
+    if name is not None and find_spec(name) is None:
+        raise SimiaError(f"Reporting to {name} needs its package: pip install {name}, or leave --report-to out.")

@@ -5,15 +5,21 @@ import errno
 from simia_tui.errors import SimiaError
 from simia_tui.training.profiles import Profile
 
+ROLLOUTS_MEMORY = (
+    "Out of memory: put fewer rollouts into one pass (--batch-size), or shorten the conversations"
+    " (--conversation-tokens)."
+)
+"""Rollouts are long, and a pass holds prompt and conversation of each."""
+
 _MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory")
 
 
-def sentence(error: BaseException, profile: Profile | None = None) -> str:
+def sentence(error: BaseException, profile: Profile | None = None, method: str = "sft") -> str:
     """One sentence that says what happened and what to do."""
     if isinstance(error, SimiaError):
         return str(error)
     if out_of_memory(error):
-        return _memory_sentence(profile)
+        return ROLLOUTS_MEMORY if method == "grpo" else _memory_sentence(profile)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk is full, so a checkpoint could not be written; free some space and resume the run."
     first = (str(error).strip().splitlines() or [""])[0][:200]

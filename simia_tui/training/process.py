@@ -51,13 +51,14 @@ def carry_out(record: RunRecord, train: Train) -> int:
             record.start()
             watch.poll()
             check.require()
+            check.require_tracker(record.run.spec.report_to)
             profile = profiles.settle(record.run.spec)
             status, result = train(record, profile, watch, began)
         except Stopped:
             status, result = RunStatus.STOPPED, record.run.result
         except Exception as error:  # noqa: BLE001  whatever it was, the run must not look alive for ever
             traceback.print_exc()
-            record.finish(RunStatus.FAILED, faults.sentence(error, profile))
+            record.finish(RunStatus.FAILED, faults.sentence(error, profile, record.run.spec.method))
             return 1
     record.finish(status, result=result)
     print(f"{status} {json.dumps(result)}", flush=True)

@@ -17,3 +17,9 @@ def test_nothing_is_said_where_all_is_there(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(check, "PACKAGES", ("json",))
     check.require()
     assert check.missing() == []
+
+
+def test_a_tracker_that_is_not_installed_is_named() -> None:
+    check.require_tracker(None)
+    with pytest.raises(SimiaError, match="pip install no_such_tracker"):
+        check.require_tracker("no_such_tracker")

@@ -41,3 +41,8 @@ def test_a_full_disk() -> None:
 def test_anything_else_is_one_line() -> None:
     said = faults.sentence(ValueError("first\nsecond"))
     assert "ValueError: first;" in said and "\n" not in said
+
+
+def test_reinforcement_out_of_memory_names_rollouts_and_conversations() -> None:
+    said = faults.sentence(RuntimeError("CUDA out of memory"), profiles.profile("8b"), "grpo")
+    assert "--batch-size" in said and "--conversation-tokens" in said

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from simia_tui.model import Metric, RunStatus
 from simia_tui.store import Query, Workspace, runs, trajectories
-from simia_tui.training import grpo, merging, play
+from simia_tui.training import grpo, merging, play, sft
 from simia_tui.training.record import RunRecord
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -118,7 +119,8 @@ def _check_kept(workspace: Workspace, record: RunRecord, groups: list[list[float
 def test_a_stopped_and_a_killed_run_go_on_to_the_same_steps(
     workspace: Workspace, new_run: NewRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = new_run(**{**SMALL, "groups": 2}, max_steps=9)
+    warm = _warm_start(new_run)
+    record = new_run(**{**SMALL, "groups": 2}, max_steps=9, adapter=warm.id)
 
     def log(metric: Metric, write: Callable[[Metric], None] = record.log) -> None:
         write(metric)
@@ -135,7 +137,15 @@ def test_a_stopped_and_a_killed_run_go_on_to_the_same_steps(
     assert grpo.carry_out(again) == 0
     assert _row(workspace, again).status == RunStatus.DONE
     assert [metric.step for metric in again.metrics()] == list(range(1, 10))
-    _check_adapter(again)
+    _check_adapter(again, warm)
+
+
+def _warm_start(new_run: NewRun) -> RunRecord:
+    """An SFT run of two steps, without its merged model: the GRPO run has to put base and adapter together itself."""
+    warm = new_run(max_steps=2)
+    assert sft.carry_out(warm) == 0
+    shutil.rmtree(warm.folder / merging.MERGED)
+    return warm
 
 
 def _kill_after_step_6(workspace: Workspace, record: RunRecord) -> None:
@@ -150,12 +160,25 @@ def _kill_after_step_6(workspace: Workspace, record: RunRecord) -> None:
     assert _row(workspace, record).status == RunStatus.RUNNING
 
 
-def _check_adapter(record: RunRecord) -> None:
-    """The adapter stands on whole weights, so that switching it off is the model that training began with."""
+def _check_adapter(record: RunRecord, warm: RunRecord) -> None:
+    """The adapter stands on whole weights: switched off, it is the warm-started model that training began with."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
     adapter = record.folder / "adapter"
-    assert merging.base_of(adapter) == record.folder / "base"
-    assert not (adapter / "ref").exists()
+    base = merging.base_of(adapter)
+    assert base == record.folder / "base" and not (adapter / "ref").exists()
     assert "judge" in (adapter / "README.md").read_text()
+    ids = torch.arange(5, 40).unsqueeze(0)
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)
+    before = AutoModelForCausalLM.from_pretrained(warm.folder / "base")
+    before = PeftModel.from_pretrained(before, warm.folder / "adapter")
+    with torch.no_grad():
+        trained = model(ids).logits
+        with model.disable_adapter():
+            assert torch.allclose(model(ids).logits, before(ids).logits, atol=1e-4)
+    assert not torch.allclose(trained, before(ids).logits, atol=1e-4)
 
 
 def test_a_run_without_one_valid_rollout_gives_up_and_says_why() -> None:

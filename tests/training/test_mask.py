@@ -54,3 +54,16 @@ def test_the_batches_that_the_trainer_sees_hold_the_same_mask(new_run: Any, rows
         for ids, labels in zip(batch["input_ids"], batch["labels"], strict=True)
     ]
     assert sorted(seen) == sorted(mask.trained_spans(tokenizer, row) for row in rows)
+
+
+def test_a_turn_that_a_reviewer_masked_is_not_trained_from_the_trajectory_on(tokenizer: Any) -> None:
+    from simia_tui.formats import write_trl
+    from simia_tui.model import Trajectory, Turn
+
+    turns = (
+        Turn(role="user", content="May I keep it?"),
+        Turn(role="assistant", content="Never.", loss=False),
+        Turn(role="user", content="Really?"),
+        Turn(role="assistant", content="Yes, you may."),
+    )
+    assert mask.trained_spans(tokenizer, write_trl(Trajectory(turns=turns))) == ["Yes, you may.<|im_end|>"]
