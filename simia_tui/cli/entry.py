@@ -32,6 +32,7 @@ _MODULES = {
     "exports": "output",
     "train": "train",
     "runs": "output",
+    "serve-model": "serving",
 }
 """Which module holds which command: a command is imported only when it is asked for."""
 
@@ -46,7 +47,7 @@ class _Lazy(click.Group):
         module = _MODULES.get(cmd_name)
         if module is None:
             return None
-        command = getattr(import_module(f"simia_tui.cli.{module}"), f"{cmd_name}_command")
+        command = getattr(import_module(f"simia_tui.cli.{module}"), f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
         return command
 

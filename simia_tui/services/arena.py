@@ -27,6 +27,8 @@ from simia_tui.training.rollout import Played, Reaction
 DEMO_ERRANDS = 64
 """How many errands of the library the offline demo has for a run."""
 
+BRIEF_POLICY = "You are the desk of a library. Find the member, do what is asked, and ask whether there is more."
+
 Ask = Callable[[Sequence[Message]], Awaitable[Reply]]
 
 
@@ -134,7 +136,7 @@ def open_arena(
     own = [start for start in starts if "goal" in start.trajectory.meta]
     if not own:
         print(f"note: the offline demo plays {DEMO_ERRANDS} errands of its library, not the export's tasks", flush=True)
-        own = [as_task(errand) for errand in errands(DEMO_ERRANDS, spec.random_seed)]
+        own = [brief(errand) for errand in errands(DEMO_ERRANDS, spec.random_seed)]
     return SimulatedArena(workspace, spec, settled, own, demo_model(spec.random_seed))
 
 
@@ -142,6 +144,13 @@ def as_task(errand: Errand, **changes: Any) -> tasks.Task:
     """An errand of the demo as a task: its goal and hidden state travel with the trajectory."""
     meta = {**errand.seed.meta, "goal": errand.goal, "ledger": errand.ledger}
     return tasks.Task(errand.seed.model_copy(update={"meta": meta, **changes}))
+
+
+def brief(errand: Errand) -> tasks.Task:
+    """An errand with the tools that it needs and a policy of two sentences: a tiny policy on a CPU reads every token."""
+    needed = {"find_member", "list_loans", *(name for name, _ in errand.calls)}
+    tools = tuple(tool for tool in errand.seed.tools if tool.name in needed)
+    return as_task(errand, policy=BRIEF_POLICY, tools=tools)
 
 
 def demo_model(random_seed: int, defect_rate: float = 0.0) -> Ask:

@@ -73,7 +73,7 @@ def _train(record: RunRecord, profile: Profile, watch: Watch, began: float) -> t
         if reporter.stopped:
             return RunStatus.STOPPED, result
         adapter = trainers.save_adapter(trainer, record.folder / "adapter")
-    result["adapter"] = str(adapter)
+    result["adapter"], result["merged"] = str(adapter), merging.write_or_note(trainer, record.folder)
     card.write(adapter, card.render_grpo(record.run, record.export, settled, str(folder), result))
     return RunStatus.DONE, result
 
