@@ -147,7 +147,7 @@ def as_task(errand: Errand, **changes: Any) -> tasks.Task:
 
 
 def brief(errand: Errand) -> tasks.Task:
-    """An errand with the tools that it needs and a policy of two sentences: a tiny policy on a CPU reads every token."""
+    """An errand with the tools that it needs and a policy of two sentences: on a CPU every token read costs."""
     needed = {"find_member", "list_loans", *(name for name, _ in errand.calls)}
     tools = tuple(tool for tool in errand.seed.tools if tool.name in needed)
     return as_task(errand, policy=BRIEF_POLICY, tools=tools)
