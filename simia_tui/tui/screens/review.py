@@ -8,8 +8,8 @@ from textual.binding import Binding, BindingType
 from simia_tui.errors import SimiaError
 from simia_tui.model import Fault, Kind
 from simia_tui.store.decisions import Undone, Verb
-from simia_tui.tui.screens.bulk import BulkScreen
 from simia_tui.tui.screens.edit import EditDialog, Edited, too_long
+from simia_tui.tui.screens.reading import ReadingScreen
 from simia_tui.tui.screens.reasons import ConfirmStrip, ReasonStrip
 from simia_tui.tui.state.dwell import Dwell
 from simia_tui.tui.widgets.record_table import RecordTable
@@ -21,7 +21,7 @@ ON_AN_ITEM = ("decide", "reject", "edit", "mark_all")
 PAST: dict[Verb, str] = {"approve": "approved", "reject": "rejected", "flag": "flagged", "reset": "reset"}
 
 
-class ReviewScreen(BulkScreen):
+class ReviewScreen(ReadingScreen):
     """The queue of one kind, and what a reviewer does with it. Every decision is on disk before the next is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

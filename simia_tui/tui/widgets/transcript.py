@@ -13,9 +13,10 @@ from textual.message import Message
 from textual.strip import Strip
 
 from simia_tui.model import Finding, Trajectory
+from simia_tui.tui.widgets.diff_lines import Change, changed_lines, changes
 from simia_tui.tui.widgets.line_view import LineView, Part
 from simia_tui.tui.widgets.pretty import json_parts
-from simia_tui.tui.widgets.turn_lines import GAP, Block, View, call_names, head_block, turn_block, turn_text
+from simia_tui.tui.widgets.turn_lines import GAP, Block, Line, View, call_names, head_block, turn_block, turn_text
 
 GUTTER = 2
 """Cells before the text, for the sign of the current turn."""
@@ -76,6 +77,7 @@ class Transcript(LineView, inherit_bindings=False):
         self._names: list[str | None] = []
         self._by_turn: dict[int | None, list[Finding]] = {}
         self._width = 0
+        self._changes: list[Change] | None = None
 
     @property
     def turn(self) -> int | None:
@@ -84,13 +86,16 @@ class Transcript(LineView, inherit_bindings=False):
 
     @property
     def flagged(self) -> list[int]:
-        """The blocks with findings, in order."""
+        """The blocks with findings, in order; while changes are shown, those with a change."""
+        if self._changes is not None:
+            return [index for index in range(1, len(self._blocks)) if self._changed(index)]
         return sorted({0 if turn is None else turn + 1 for turn in self._by_turn})
 
     def show(self, trajectory: Trajectory | None, findings: Sequence[Finding] = (), *, turn: int | None = 0) -> None:
         """Show `trajectory` with the cursor on `turn` (None: the policy). Folds are closed, the search is kept."""
         self.trajectory = trajectory
         self.findings = findings
+        self._changes = None
         self._opened = set()
         turns = trajectory.turns if trajectory else ()
         self._names = call_names(trajectory) if trajectory else []
@@ -103,6 +108,29 @@ class Transcript(LineView, inherit_bindings=False):
         self.jump(0)
         if self.cursor > 1:
             self._reveal()
+
+    def compare(self, original: Trajectory | None) -> int:
+        """Show what differs from `original`, or with None no more; how many turns have a change."""
+        self._changes = changes(original, self.trajectory) if original and self.trajectory else None
+        self._lay_out()
+        self._reveal()
+        return len(self.flagged) if self._changes is not None else 0
+
+    def _changed(self, index: int) -> bool:
+        """Whether block `index` has a change; what is gone from the end belongs to the last turn."""
+        if self._changes is None or self.trajectory is None or index == 0:
+            return False
+        turns = self.trajectory.turns
+        return self._changes[index - 1].of(turns[index - 1]) or (index == len(turns) and bool(self._changes[-1].gone))
+
+    def _changed_lines(self, index: int, opened: bool) -> list[Line]:
+        assert self._changes is not None and self.trajectory is not None
+        turns = self.trajectory.turns
+        found = self._changes[index - 1 : index] if index < len(turns) else self._changes[index - 1 :]
+        lines: list[Line] = []
+        for change, turn in zip(found, (turns[index - 1], None), strict=False):
+            lines += changed_lines(change, turn, self._width, opened=opened, thoughts=self.thoughts)
+        return lines
 
     def go_to(self, turn: int | None) -> None:
         """Put the cursor on `turn`, or with None on the policy."""
@@ -142,6 +170,7 @@ class Transcript(LineView, inherit_bindings=False):
             opened=opened,
             name=self._names[index - 1],
             gap=index < len(turns) and turns[index].role != "tool",
+            instead=self._changed_lines(index, opened) if self._changed(index) else None,
         )
 
     def _lay_out(self) -> None:

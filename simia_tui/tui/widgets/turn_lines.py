@@ -152,11 +152,27 @@ def head_block(trajectory: Trajectory, findings: Sequence[Finding], view: View, 
 
 
 def turn_block(
-    turn: Turn, index: int, findings: Sequence[Finding], view: View, *, opened: bool, name: str | None, gap: bool
+    turn: Turn,
+    index: int,
+    findings: Sequence[Finding],
+    view: View,
+    *,
+    opened: bool,
+    name: str | None,
+    gap: bool,
+    instead: Sequence[Line] | None = None,
 ) -> Block:
-    """One turn with its findings. `name` is the tool that an observation answers, as far as it is known."""
+    """One turn with its findings. `name` is the tool that an observation answers, as far as it is known.
+
+    With `instead` these lines stand in place of what the turn holds.
+    """
     out = _Writer(view, opened)
     out.put(*_title(turn, index, findings, name, view.width))
+    if instead is not None:
+        out.foldable = True
+        out.lines += instead
+        out.findings(findings)
+        return out.block(gap and not view.spine)
     if turn.reasoning:
         _thoughts(out, turn.reasoning)
     if turn.role == "tool":
