@@ -48,7 +48,7 @@ class Size(NamedTuple):
 
 
 FULL = Size(estimate.Shape(4096, 36, 12288, 32, 8, 128, 151_936, False), 12_000, 48, 20, 3, 64, 128)
-DRY = Size(estimate.TINY, 512, 8, 2, 1, 8, 8)
+DRY = Size(estimate.TINY, 512, 8, 2, 1, 32, 8)
 
 
 class Variant(NamedTuple):
@@ -160,9 +160,11 @@ def train(record: RunRecord, profile: Profile, variant: Variant, size: Size, tok
     batch = trainer.args.per_device_train_batch_size * trainer.args.gradient_accumulation_steps
     tokens = size.steps * batch * sum(len(ids) for ids in rows["input_ids"]) / len(rows)
     rate, weights = tokens / watched.seconds, size.shape.weights
-    peak = torch.cuda.max_memory_allocated() / 2**30 if cuda else 0.0
+    line = f"{rate:,.0f} tokens/s, {watched.seconds / size.steps:.2f} s a step"
+    if not cuda:
+        return line
     mfu = f"MFU {6 * weights * rate / PEAK:.3f} (of what frozen weights need {4 * weights * rate / PEAK:.3f})"
-    return f"{rate:,.0f} tokens/s, {mfu}, peak {peak:.1f} GiB, {watched.seconds / size.steps:.2f} s a step"
+    return f"{line}, {mfu}, peak {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB"
 
 
 def trainer_of(record: RunRecord, profile: Profile, variant: Variant, size: Size, tokenizer: Any, rows: Any) -> Any:
