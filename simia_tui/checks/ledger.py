@@ -38,7 +38,7 @@ class _Entry(NamedTuple):
 )
 def write_lost(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     answered = exchanges(trajectory, context)
-    if not any(_sets(exchange) for exchange in answered):
+    if not any(sets_members(exchange) for exchange in answered):
         return
     ledger: dict[str, list[_Entry]] = {}
     members: dict[str, dict[str, Any]] = {}
@@ -48,14 +48,15 @@ def write_lost(trajectory: Trajectory, context: Context) -> Iterator[Note]:
         told = things(exchange, trajectory, context)
         if not exchange.reads:
             _forget(exchange, ledger, members)
-            if _sets(exchange) and exchange.before >= 0:
+            if sets_members(exchange) and exchange.before >= 0:
                 _enter(exchange, ledger, members)
         for thing in told:
             yield from _compare(thing, exchange, ledger)
             members.setdefault(thing.owner, {}).update(thing.members)
 
 
-def _sets(exchange: Exchange) -> bool:
+def sets_members(exchange: Exchange) -> bool:
+    """Whether a call says what members of a thing become, as `update_x(x_id, status=...)` does, and was not refused."""
     return (
         not exchange.reads and not exchange.observation.is_error and not _SETS.isdisjoint(words(exchange.call.name)[:1])
     )

@@ -3,6 +3,7 @@
 import sqlite3
 
 from simia_tui import checks, domains
+from simia_tui.checks import standing
 from simia_tui.errors import UsageError
 from simia_tui.model import Finding, ToolCall, Trajectory, Turn
 from simia_tui.store import Workspace, decisions, trajectories
@@ -12,6 +13,12 @@ def check(workspace: Workspace, trajectory: Trajectory) -> tuple[Trajectory, lis
     """The rules over one trajectory, with the tools and hints of its domain where it brings none."""
     pack = domains.load(trajectory.domain, workspace.prompt_roots())
     return checks.run(trajectory, trajectory.tools or pack.tools, checks.Hints.of(pack.data))
+
+
+def ledger(workspace: Workspace, trajectory: Trajectory) -> list[standing.Entry]:
+    """What the tools told and the calls set, turn by turn; `checks.standing.standing` sums it up after a turn."""
+    pack = domains.load(trajectory.domain, workspace.prompt_roots())
+    return standing.entries(trajectory, trajectory.tools or pack.tools, checks.Hints.of(pack.data))
 
 
 def edit_turn(

@@ -94,7 +94,13 @@ class QueueScreen(RoomScreen):
                 yield RecordTable(COLUMNS, self.state.rows, empty=f"No {noun} here: {hint}.", markable=True, id="table")
             with Vertical(id="reading"):
                 yield Static("", id="head", markup=False)
-                yield Transcript(empty=f"No {self.KIND} is chosen.", id="transcript")
+                with Container(id="texts"):
+                    yield Transcript(empty=f"No {self.KIND} is chosen.", id="transcript")
+                    yield from self.beside()
+
+    def beside(self) -> Iterator[Widget]:
+        """What stands beside or below the transcript."""
+        yield from ()
 
     def on_mount(self) -> None:
         super().on_mount()

@@ -19,7 +19,7 @@ from simia_tui.tui.widgets.pretty import json_parts
 from simia_tui.tui.widgets.turn_lines import GAP, Block, Line, View, call_names, head_block, turn_block, turn_text
 
 GUTTER = 2
-"""Cells before the text, for the sign of the current turn."""
+"""Cells before the text: the sign of the current turn, and one that a screen may set for each turn."""
 
 
 class Transcript(LineView, inherit_bindings=False):
@@ -78,6 +78,7 @@ class Transcript(LineView, inherit_bindings=False):
         self._by_turn: dict[int | None, list[Finding]] = {}
         self._width = 0
         self._changes: list[Change] | None = None
+        self._signs: Sequence[Part] = ()
 
     @property
     def turn(self) -> int | None:
@@ -96,6 +97,7 @@ class Transcript(LineView, inherit_bindings=False):
         self.trajectory = trajectory
         self.findings = findings
         self._changes = None
+        self._signs = ()
         self._opened = set()
         turns = trajectory.turns if trajectory else ()
         self._names = call_names(trajectory) if trajectory else []
@@ -115,6 +117,11 @@ class Transcript(LineView, inherit_bindings=False):
         self._lay_out()
         self._reveal()
         return len(self.flagged) if self._changes is not None else 0
+
+    def sign(self, signs: Sequence[Part]) -> None:
+        """Put a sign of one cell before every line of each turn; with none the gutter is empty again."""
+        self._signs = signs
+        self.refresh()
 
     def _changed(self, index: int) -> bool:
         """Whether block `index` has a change; what is gone from the end belongs to the last turn."""
@@ -200,7 +207,8 @@ class Transcript(LineView, inherit_bindings=False):
         if self.needle is not None:
             parts = self._mark(parts, self.needle)
         current = index == self.cursor and line is not GAP
-        return self.line([("▌ " if current else "  ", "accent"), *parts])
+        sign = self._signs[index - 1] if 0 < index <= len(self._signs) and line is not GAP else (" ", "")
+        return self.line([("▌" if current else " ", "accent"), sign, *parts])
 
     @staticmethod
     def _mark(parts: list[Part], needle: re.Pattern[str]) -> list[Part]:

@@ -7,9 +7,10 @@ from typing import Any
 from samples import make_trajectory
 from stage import ESCAPES, MARKUP, RTL, put, put_episodes, put_job, put_seeds
 
-from simia_tui.model import Finding, Origin, Severity, ToolCall, Turn
+from simia_tui.model import Finding, Origin, Severity, ToolCall, Trajectory, Turn
 from simia_tui.store import New, Workspace, decisions, trajectories
 from simia_tui.store.codec import pack
+from simia_tui.tui.screens.reading import counterpart
 
 Opened = Callable[..., Any]
 
@@ -81,3 +82,65 @@ async def test_a_seed_has_no_raw_reply(workspace: Workspace, opened: Opened) -> 
     async with opened(workspace) as bench:
         before = await bench.keys("g", "s")
         assert await bench.keys("w") == before
+
+
+async def test_M_signs_what_is_trained_on_and_warns_of_nothing(workspace: Workspace, opened: Opened) -> None:
+    db = workspace.connect()
+    body = make_trajectory()
+    put(db, "episode", body.with_turns((*body.turns[:3], body.turns[3].model_copy(update={"loss": False}))))
+    silent = [t.model_copy(update={"loss": False}) if t.role == "assistant" else t for t in make_trajectory("No").turns]
+    put(db, "episode", make_trajectory("No", turns=tuple(silent)))
+    async with opened(workspace, (80, 40)) as bench:
+        text = await bench.keys("g", "e", "M")
+        assert "█ trains 9 of 21 words, × 1 masked" in bench.bar
+        assert " █◂ assistant  2" in text and " ×◂ assistant  4" in text and "▌ ▸ user  1" in text
+        assert not bench.notes
+        await bench.keys("J")
+        assert "No word of #2 would be trained on" in bench.notes
+        assert "×◂ assistant" not in await bench.keys("M")
+
+
+def looked_up(*answers: str) -> Trajectory:
+    """An episode that asks for member M1 again and again."""
+    call = ToolCall(name="get_member", arguments={"member_id": "M1"}, call_id="c")
+    turns = [Turn(role="user", content="How much do I owe?")]
+    for answer in answers:
+        turns += [Turn(role="assistant", tool_calls=(call,)), Turn(role="tool", content=answer, call_id="c")]
+    return make_trajectory(turns=tuple(turns))
+
+
+async def test_L_shows_the_world_as_it_stands_after_the_turn(workspace: Workspace, opened: Opened) -> None:
+    db = workspace.connect()
+    put(db, "episode", looked_up('{"member_id": "M1", "owes": 3}', '{"member_id": "M1", "owes": 5}'))
+    for size in ((80, 24), (140, 40)):
+        async with opened(workspace, size) as bench:
+            text = await bench.keys("g", "e", "L")
+            assert "ledger after turn 1: 0 things" in text and "no thing with an id" in text
+            text = await bench.keys("tab", "j", "j")
+            assert "ledger after turn 3: 1 thing" in text and "member_id M1" in text and "• owes: 3" in text
+            assert "• owes: 5  was 3 in 3" in await bench.keys("j", "j")
+            assert "ledger after" not in await bench.keys("L")
+
+
+async def test_p_puts_the_seed_beside_the_episode_turn_by_turn(workspace: Workspace, opened: Opened) -> None:
+    db = workspace.connect()
+    seed = put(db, "seed", make_trajectory("The seed asks"))
+    put(db, "episode", make_trajectory("The episode asks"), seed=seed)
+    put(db, "episode", make_trajectory("An orphan asks"))
+    async with opened(workspace) as bench:
+        text = await bench.keys("g", "e", "p")
+        assert "seed #1" in text
+        assert text.index("The episode asks") < text.rindex("The seed asks") and text.count("▸ user  1") == 2
+        await bench.keys("tab", "j")
+        assert bench.app.screen.query_one("#seed").turn == 1
+        text = await bench.keys("J")
+        assert "no seed here" in text and "The seed asks" not in text
+        assert "no seed here" not in await bench.keys("p")
+        await bench.keys("p")
+        assert not bench.app.screen.query_one("#review").has_class("-paired")
+
+
+def test_turns_are_matched_by_role() -> None:
+    body, other = looked_up("1", "2", "3"), looked_up("1")
+    assert [counterpart(body, other, turn) for turn in range(len(body.turns))] == [0, 1, 2, 1, 2, 1, 2]
+    assert counterpart(body, make_trajectory(turns=()), 0) is None
