@@ -88,17 +88,19 @@ def read_meta(record: dict[str, Any], messages: list[dict[str, Any]]) -> dict[st
     fields = {
         str(index): more
         for index, message in enumerate(messages)
-        if (more := {k: v for k, v in message.items() if k not in _KNOWN and v is not None})
+        if not message.keys() <= _KNOWN
+        and (more := {k: v for k, v in message.items() if k not in _KNOWN and v is not None})
     }
     return meta | {"turn_fields": fields} if fields else meta
 
 
 def read_role(message: dict[str, Any], turn: int) -> Role:
     """Whose turn it is. Raises RowError when `from` is not known."""
-    source = str(message.get("from"))
-    if source not in ROLES:
-        raise RowError(f"Turn {turn} is from “{source[:40]}”, which is not known.")
-    return ROLES[source]
+    source = message.get("from")
+    role = ROLES.get(source) if isinstance(source, str) else None
+    if role is None:
+        raise RowError(f"Turn {turn} is from “{str(source)[:40]}”, which is not known.")
+    return role
 
 
 def read_value(message: dict[str, Any], turn: int) -> str | None:
@@ -157,8 +159,10 @@ def call_json(call: ToolCall) -> str:
 
 def cut(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
     """The turns up to and with the last one of the assistant: trainers of this family must end there."""
-    last = max((index for index, turn in enumerate(turns) if turn.role == "assistant"), default=-1)
-    return turns[: last + 1]
+    end = len(turns)
+    while end and turns[end - 1].role != "assistant":
+        end -= 1
+    return turns[:end]
 
 
 def write_sharegpt(trajectory: Trajectory, split: bool = False, whole: bool = False) -> dict[str, Any]:

@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from simia_tui.errors import UsageError
-from simia_tui.formats.base import MAX_DEPTH, RAW_CHARS, too_deep
+from simia_tui.formats.base import MAX_DEPTH, NOTHING, RAW_CHARS, quick_json, too_deep
+from simia_tui.formats.seam import Seam
 
 CHUNK = 1 << 16
 """Bytes of one read. While a record is incomplete the reads double, so that a long one is not parsed n times."""
+
+_CHUNKS = 4
+"""Chunks of one read of a plain file: the row that a read cuts is begun to be parsed in vain."""
 
 _HEAD = 4_096
 """Bytes that are looked at before anything is parsed."""
@@ -150,6 +154,8 @@ def _line(parser: "_Parser", number: int, line: bytes) -> Item:
         reason = f"The line is not UTF-8 (byte {error.start + 1})."
         return Item(number, None, reason, line.decode(errors="replace")[:RAW_CHARS])
     raw = text[:RAW_CHARS]
+    if (value := quick_json(text)) is not NOTHING:
+        return Item(number, value, None, raw)
     try:
         value, end = parser.parse(text, 0)
     except json.JSONDecodeError as error:
@@ -260,13 +266,15 @@ class Buffer:
         self.fault: str | None = None
         self.lost = False
         self._file = file
-        self._chunk = chunk
+        # What a damaged archive still gives comes in whole chunks only, so these stay short.
+        self._chunk = chunk if isinstance(file, gzip.GzipFile) else chunk * _CHUNKS
         self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
         self._parser = _Parser()
         self._text = ""
         self._at = 0
         self._before = 0
         self._ended = False
+        self._seam = Seam()
         while not self._text and not self._ended:
             self._more()
         if self._text.startswith("\ufeff"):
@@ -292,6 +300,12 @@ class Buffer:
 
     def value(self, number: int) -> Item:
         """The value at the current place, stepping over it; `lost` is set when the next one cannot be found."""
+        end = self._seam.end(self._text, self._at)
+        if end:
+            value = quick_json(self._text[self._at : end])
+            if value is not NOTHING:
+                return self._taken(number, value, end, None)
+            self._seam.missed()
         while True:
             try:
                 value, end = self._parser.parse(self._text, self._at)
@@ -313,8 +327,11 @@ class Buffer:
         return Item(number, None, reason, self._text[self._at : self._at + RAW_CHARS])
 
     def _item(self, number: int, value: Any, end: int) -> Item:
+        return self._taken(number, value, end, self._parser.problem(value, self._text, self._at, end))
+
+    def _taken(self, number: int, value: Any, end: int, reason: str | None) -> Item:
         start, self._at = self._at, end
-        reason = self._parser.problem(value, self._text, start, end)
+        self._seam.learn(self._text, self._before, start, end)
         return Item(number, None if reason else value, reason, self._text[start : min(end, start + RAW_CHARS)])
 
     def _certain(self, error: json.JSONDecodeError) -> bool:
