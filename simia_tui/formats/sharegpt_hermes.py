@@ -44,6 +44,7 @@ _MANNER = (
     "The result of each call comes back in a <tool_response> block."
 )
 _CALL, _CALLED = "<tool_call>", "</tool_call>"
+_TAGS = (_CALL, _CALLED, "<tools>", "</tools>")
 _RESULT, _RESULTED = "<tool_response>\n", "\n</tool_response>"
 
 
@@ -191,12 +192,26 @@ def _foreign_tools(system: str) -> tuple[ToolSpec, ...]:
 
 def write_section(policy: str | None, tools: tuple[ToolSpec, ...], calls: bool) -> str:
     """The system text: policy, then schemas and the manner of calling where there are tools or calls."""
-    section = ""
-    if tools:
-        section = _LISTING + "\n".join(_escaped(json_text(write_tool(tool))) for tool in tools) + _LISTED + _MANNER
-    elif calls:
-        section = _HEADING + _MANNER
+    section = _listed(tools) if tools else _HEADING + _MANNER if calls else ""
     return "\n\n".join(part for part in (policy, section) if part)
+
+
+_MOST_LISTS = 64
+_by_tools: dict[tuple[int, ...], tuple[tuple[ToolSpec, ...], str]] = {}
+"""Sections by the identities of their tools, which are kept beside: an id alone could be reused by a later object."""
+
+
+def _listed(tools: tuple[ToolSpec, ...]) -> str:
+    """The section of `tools`, written once for as long as the same specs come row after row."""
+    key = tuple(map(id, tools))
+    known = _by_tools.get(key)
+    if known is not None:
+        return known[1]
+    if len(_by_tools) >= _MOST_LISTS:
+        _by_tools.clear()
+    section = _LISTING + "\n".join(_escaped(json_text(write_tool(tool))) for tool in tools) + _LISTED + _MANNER
+    _by_tools[key] = (tools, section)
+    return section
 
 
 def write_sharegpt_hermes(
@@ -218,7 +233,9 @@ def write_sharegpt_hermes(
         if assistant:
             if not conversations:
                 conversations.append({"from": "human", "value": ""})
-            conversations.append({"from": "gpt", "value": _joined([said(turn) for turn in turns])})
+            conversations.append(
+                {"from": "gpt", "value": said(turns[0]) if len(turns) == 1 else _joined([said(turn) for turn in turns])}
+            )
         else:
             source = results_from if any(turn.role == "tool" for turn in turns) else "human"
             conversations.append({"from": source, "value": _heard(turns)})
@@ -233,9 +250,12 @@ def write_llamafactory(trajectory: Trajectory) -> dict[str, Any]:
 
 def said(turn: Turn) -> str:
     """An assistant turn as text: the thought, the words, the calls, each in its block."""
-    thought = f"<think>\n{turn.reasoning}\n</think>" if turn.reasoning else ""
-    blocks = "\n".join(f"{_CALL}\n{_call(call)}\n{_CALLED}" for call in turn.tool_calls)
-    return _joined([thought, turn.content or "", blocks])
+    parts = [f"<think>\n{turn.reasoning}\n</think>"] if turn.reasoning else []
+    if turn.content:
+        parts.append(turn.content)
+    if turn.tool_calls:
+        parts.append("\n".join([f"{_CALL}\n{_call(call)}\n{_CALLED}" for call in turn.tool_calls]))
+    return "\n\n".join(parts)
 
 
 def _call(call: ToolCall) -> str:
@@ -245,12 +265,15 @@ def _call(call: ToolCall) -> str:
 
 def _escaped(text: str) -> str:
     """JSON in which no tag stands literally, so that a value cannot end the block it is in."""
-    for tag in (_CALL, _CALLED, "<tools>", "</tools>"):
+    for tag in _TAGS if "<" in text else ():
         text = text.replace(tag, "\\u003c" + tag[1:])
     return text
 
 
 def _heard(turns: list[Turn]) -> str:
+    if len(turns) == 1:
+        text = turns[0].content or ""
+        return response_block(text) if turns[0].role == "tool" else text
     parts: list[str] = []
     for tool, group in groupby(turns, key=lambda turn: turn.role == "tool"):
         texts = [turn.content or "" for turn in group]

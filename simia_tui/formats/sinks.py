@@ -1,12 +1,12 @@
 """Files that rows are written to: JSON Lines, one JSON array, or Parquet with the format's own schema."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 from simia_tui.formats import parquet, verl
+from simia_tui.formats.base import json_row
 
 GROUP = 1_000
 """Rows of one Parquet row group: what is held in memory."""
@@ -61,20 +61,20 @@ class JsonSink:
 
     def __init__(self, path: Path, array: bool = False) -> None:
         self.rows = 0
-        self._file = open(path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115 - closed by __exit__
+        self._file = open(path, "wb")  # noqa: SIM115 - closed by __exit__
         self._array = array
 
     def __enter__(self) -> "JsonSink":
         return self
 
     def add(self, row: dict[str, Any]) -> None:
-        before, after = ((",\n" if self.rows else "[\n"), "") if self._array else ("", "\n")
-        self._file.write(f"{before}{json.dumps(row, ensure_ascii=False)}{after}")
+        before, after = ((b",\n" if self.rows else b"[\n"), b"") if self._array else (b"", b"\n")
+        self._file.write(b"".join((before, json_row(row), after)))
         self.rows += 1
 
     def __exit__(self, *_: object) -> None:
         if self._array:
-            self._file.write("\n]\n" if self.rows else "[]\n")
+            self._file.write(b"\n]\n" if self.rows else b"[]\n")
         self._file.close()
 
 
