@@ -1,7 +1,9 @@
 """Home: the way from seeds to runs, what is at work, and what to do next."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -9,6 +11,8 @@ from textual.widgets import Static
 from simia_tui.model import JobStatus, Status
 from simia_tui.store import exports, imports, jobs, runs, trajectories
 from simia_tui.tui.screens.base import RoomScreen
+from simia_tui.tui.screens.overview import CoverageScreen, Target, YieldScreen
+from simia_tui.tui.screens.queue import QueueScreen
 from simia_tui.tui.state.news import job_line, run_line
 from simia_tui.tui.state.rates import Rates
 from simia_tui.tui.widgets.funnel import Funnel, Stage
@@ -21,6 +25,10 @@ class HomeScreen(RoomScreen):
     """The funnel, the latest jobs and runs, and the next step."""
 
     ROOM = "home"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "yield", "Yield", id="home.yield", tooltip="What became of everything generated, with reasons"),
+        Binding("c", "coverage", "Coverage", id="home.coverage", tooltip="Which tools seeds and episodes cover"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,6 +54,20 @@ class HomeScreen(RoomScreen):
         self.query_one("#jobs", Static).update(Content("\n".join(job_lines or ["none yet"])))
         self.query_one("#runs", Static).update(Content("\n".join(run_lines or ["none yet"])))
         self.query_one("#next", Static).update(Content("\n".join(self._next())))
+
+    def action_yield(self) -> None:
+        self.app.push_screen(YieldScreen(self.bench), self._open)
+
+    def action_coverage(self) -> None:
+        self.app.push_screen(CoverageScreen(self.bench), self._open)
+
+    async def _open(self, target: Target | None) -> None:
+        """Goes to the room of a bar and shows its rows."""
+        if target is None:
+            return
+        await self.app.switch_mode(target.mode)
+        if isinstance(self.app.screen, QueueScreen):
+            self.app.screen.open(target.line)
 
     def _stages(self) -> list[Stage]:
         db = self.bench.db

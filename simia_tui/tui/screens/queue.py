@@ -163,6 +163,10 @@ class QueueScreen(RoomScreen):
         self._show_filter()
         self._show_current()
 
+    def open(self, line: str) -> None:
+        """Show what `line` matches."""
+        self._look_up(self.state.parse(line), follow=True)
+
     def _look_up(self, query: Query, follow: bool = False) -> None:
         workspace = self.bench.workspace
 

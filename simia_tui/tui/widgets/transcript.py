@@ -207,8 +207,10 @@ class Transcript(LineView, inherit_bindings=False):
         if self.needle is not None:
             parts = self._mark(parts, self.needle)
         current = index == self.cursor and line is not GAP
-        sign = self._signs[index - 1] if 0 < index <= len(self._signs) and line is not GAP else (" ", "")
-        return self.line([("▌" if current else " ", "accent"), sign, *parts])
+        lead: list[Part] = [("▌ " if current else "  ", "accent")]
+        if 0 < index <= len(self._signs) and line is not GAP:
+            lead = [("▌" if current else " ", "accent"), self._signs[index - 1]]
+        return self.line([*lead, *parts])
 
     @staticmethod
     def _mark(parts: list[Part], needle: re.Pattern[str]) -> list[Part]:

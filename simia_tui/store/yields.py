@@ -1,0 +1,72 @@
+"""What became of everything that was generated, with reasons, and which tools seeds and episodes cover."""
+
+import sqlite3
+from typing import NamedTuple
+
+_REFUSED_RULES = (
+    "SELECT f.rule, count(DISTINCT t.pk) FROM trajectories t"
+    " JOIN findings f ON f.trajectory = t.pk AND f.revision = t.revision"
+    " WHERE t.kind = 'episode' AND t.verdict = 'broken' AND f.severity = 'error' AND NOT f.repaired"
+    " GROUP BY f.rule ORDER BY 2 DESC, 1"
+)
+
+
+class Yield(NamedTuple):
+    """Counts from the tasks asked for to the episodes kept. An episode may break several `rules`."""
+
+    tasks: int
+    failed: list[tuple[str, int]]
+    episodes: int
+    broken: int
+    rules: list[tuple[str, int]]
+    rejected: int
+    faults: list[tuple[str, int]]
+    waiting: int
+    approved: int
+
+
+class Cover(NamedTuple):
+    """How many trajectories call a tool, and how many of them hold an error observation; rejected ones left out."""
+
+    tool: str
+    seeds: int
+    seeds_with_error: int
+    episodes: int
+    episodes_with_error: int
+
+
+def yields(db: sqlite3.Connection) -> Yield:
+    """The way from tasks to kept episodes over all jobs; imported episodes count from the stage `episodes` on."""
+    (tasks,) = db.execute("SELECT coalesce(sum(target), 0) FROM jobs").fetchone()
+    failed = db.execute(
+        "SELECT coalesce((SELECT a.outcome FROM attempts a WHERE a.job = k.job AND a.ord = k.ord ORDER BY a.n DESC"
+        " LIMIT 1), 'unknown'), count(*) FROM tasks k WHERE k.state = 'failed' GROUP BY 1 ORDER BY 2 DESC, 1"
+    ).fetchall()
+    statuses = dict(db.execute("SELECT status, count(*) FROM trajectories WHERE kind = 'episode' GROUP BY status"))
+    (broken,) = db.execute("SELECT count(*) FROM trajectories WHERE kind = 'episode' AND verdict = 'broken'").fetchone()
+    faults = db.execute(
+        "SELECT coalesce(fault, 'no reason given'), count(*) FROM trajectories"
+        " WHERE kind = 'episode' AND status = 'rejected' GROUP BY fault ORDER BY 2 DESC, 1"
+    ).fetchall()
+    return Yield(
+        tasks=int(tasks),
+        failed=failed,
+        episodes=sum(statuses.values()),
+        broken=int(broken),
+        rules=db.execute(_REFUSED_RULES).fetchall(),
+        rejected=statuses.get("rejected", 0),
+        faults=faults,
+        waiting=statuses.get("pending", 0) + statuses.get("flagged", 0),
+        approved=statuses.get("approved", 0),
+    )
+
+
+def coverage(db: sqlite3.Connection) -> list[Cover]:
+    """Every tool that anything calls; those that seeds use and episodes lack come first."""
+    found = db.execute(
+        "SELECT u.tool, sum(t.kind = 'seed'), sum(t.kind = 'seed' AND t.errors > 0), sum(t.kind = 'episode'),"
+        " sum(t.kind = 'episode' AND t.errors > 0) FROM trajectory_tools u"
+        " JOIN trajectories t ON t.pk = u.trajectory WHERE t.status != 'rejected' GROUP BY u.tool"
+    ).fetchall()
+    covers = [Cover._make(values) for values in found]
+    return sorted(covers, key=lambda cover: (cover.episodes > 0, -cover.seeds, cover.tool))
