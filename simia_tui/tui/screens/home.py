@@ -26,8 +26,17 @@ class HomeScreen(RoomScreen):
 
     ROOM = "home"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "yield", "Yield", id="home.yield", tooltip="What became of everything generated, with reasons"),
-        Binding("c", "coverage", "Coverage", id="home.coverage", tooltip="Which tools seeds and episodes cover"),
+        Binding(
+            "y",
+            "yield",
+            "Yield",
+            show=False,
+            id="home.yield",
+            tooltip="What became of everything generated, with reasons",
+        ),
+        Binding(
+            "c", "coverage", "Coverage", show=False, id="home.coverage", tooltip="Which tools seeds and episodes cover"
+        ),
     ]
 
     def __init__(self) -> None:
@@ -35,7 +44,7 @@ class HomeScreen(RoomScreen):
         self._rates = Rates()
 
     def body(self) -> Iterator[Widget]:
-        yield Static("From seeds to runs", classes="heading")
+        yield Static("From seeds to runs   (y what was lost where, c which tools are covered)", classes="heading")
         yield Funnel(id="funnel")
         yield Static("Next", classes="heading")
         yield Static("", id="next", markup=False, classes="lines")
