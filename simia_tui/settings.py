@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 FILE_NAME = "simia.toml"
 DEMO = "demo"
 """The name that stands for the offline demo model wherever an endpoint is named."""
+
+Role = Literal["simulator", "prefilter", "user", "judge", "agent"]
+ROLES: tuple[Role, ...] = get_args(Role)
+"""The parts that endpoints play."""
 
 _OPENAI = "https://api.openai.com/v1"
 _OPENAI_MODEL = "gpt-5-mini"
@@ -54,6 +58,7 @@ DEFAULT_TOML = """\
 
 [roles]
 # simulator = "openai"     # which endpoint writes episodes; "demo" for the offline demo model
+# prefilter = "local"      # which one screens seeds; so also user, judge and agent; the simulator's if left out
 
 [reviewer]
 # name = "ada"             # who decides; the login name if left out
@@ -116,9 +121,13 @@ class EndpointSettings(Record):
 
 
 class RoleSettings(Record):
-    """Which endpoint plays which part. None: the only endpoint there is."""
+    """Which endpoint plays which part. None: the simulator's; for the simulator: the only endpoint there is."""
 
     simulator: str | None = None
+    prefilter: str | None = None
+    user: str | None = None
+    judge: str | None = None
+    agent: str | None = None
 
 
 class ReviewerSettings(Record):
@@ -209,10 +218,10 @@ class Settings(Record):
                 raise UsageError(f"{source}: endpoint.{name}.name is not a setting; rename the table instead.")
         if DEMO in settings.endpoint:
             raise UsageError(f"{source}: endpoint.{DEMO} is taken by the offline demo model; use another name.")
-        role = settings.roles.simulator
-        if role is not None and role != DEMO and role not in settings.endpoint:
-            known = ", ".join([DEMO, *settings.endpoint])
-            raise UsageError(f"{source}: roles.simulator names no endpoint that is set up; choose one of {known}.")
+        for role, named in settings.roles:
+            if named is not None and named != DEMO and named not in settings.endpoint:
+                known = ", ".join([DEMO, *settings.endpoint])
+                raise UsageError(f"{source}: roles.{role} names no endpoint that is set up; choose one of {known}.")
         return settings
 
     def _take_openai(self, environment: Any) -> None:
@@ -254,6 +263,19 @@ class Settings(Record):
         if self._openai_problem:
             raise UsageError(self._openai_problem)
         return self._openai
+
+    def endpoint_of(self, role: Role) -> EndpointSettings | None:
+        """The endpoint that plays `role`, or None for the offline demo model; without one of its own, the simulator's.
+
+        Raises:
+            UsageError: as `simulator` does.
+        """
+        named: str | None = getattr(self.roles, role)
+        return self.simulator() if named is None else self.endpoint.get(named)
+
+    def played_by_demo(self) -> Self:
+        """The same settings with the offline demo model in every role."""
+        return self.model_copy(update={"roles": RoleSettings.model_validate(dict.fromkeys(ROLES, DEMO))})
 
 
 def _read(path: Path) -> dict[str, Any]:

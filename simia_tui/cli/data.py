@@ -17,7 +17,7 @@ from simia_tui.cli.common import (
 )
 from simia_tui.errors import UsageError
 from simia_tui.model import Fault, Kind, Status, Verdict
-from simia_tui.store import Query, Row, decisions, imports, trajectories
+from simia_tui.store import Query, Row, decisions, imports, screenings, trajectories
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -142,12 +142,14 @@ def _group(kind: Kind) -> click.Group:
         body = trajectories.get(db, pk, revision)
         findings = [f.model_dump(mode="json", exclude_defaults=True) for f in trajectories.findings(db, pk, revision)]
         history = [d.model_dump(mode="json", exclude_none=True) for d in decisions.history(db, pk)]
+        screened = screenings.latest(db, pk)
         print_json(
             {
                 **_row_json(row),
                 **body.model_dump(mode="json", exclude_defaults=True),
                 "id": row.id,
                 "findings": findings,
+                "prefilter": screened.shape() if screened else None,
                 "decisions": history,
             }
         )

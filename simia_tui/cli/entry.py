@@ -25,6 +25,7 @@ _MODULES = {
     "check": "rules",
     "rules": "rules",
     "eval": "rules",
+    "prefilter": "prefilter",
     "synthesize": "work",
     "jobs": "work",
     "worker": "work",

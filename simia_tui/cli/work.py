@@ -19,7 +19,7 @@ from simia_tui.errors import SimiaError
 from simia_tui.model import Job, JobStatus
 from simia_tui.services import synthesis
 from simia_tui.services.waiting import wait_for_job
-from simia_tui.store import Workspace, jobs
+from simia_tui.store import Workspace, jobs, screenings
 
 
 @click.command("synthesize")
@@ -72,7 +72,7 @@ def synthesize_command(
     db = opened.connect()
     settings = load_settings(opened)
     if demo:
-        settings = settings.model_copy(update={"roles": settings.roles.model_copy(update={"simulator": "demo"})})
+        settings = settings.played_by_demo()
     planned = synthesis.plan(
         db,
         settings,
@@ -196,7 +196,10 @@ def show_job(job_id: int, as_json: bool, workspace: str) -> None:
     cached = f" ({job.tokens_cached / job.tokens_in:.0%} from a cache)" if job.tokens_in else ""
     click.echo(f"  {job.tokens_in} tokens in{cached}, {job.tokens_out} out")
     click.echo(f"  {_cost(job)}")
-    if job.done:
+    if job.kind == "prefilter":
+        said = ", ".join(f"{n} {opinion}" for opinion, n in sorted(screenings.counts(db, job_id).items()))
+        click.echo(f"  verdicts: {said or 'none yet'}")
+    elif job.done:
         click.echo(
             f"  diversity {1 - job.copies / job.done:.0%}: {job.copies} near-duplicates among {job.done} episodes"
         )
@@ -219,7 +222,8 @@ def _cost(job: Job) -> str:
         return "cost unknown: the price of the model is not known"
     known = dollars(job.cost_nano - job.estimated_nano)
     budget = "no budget" if job.spec.budget_usd is None else f"budget ${job.spec.budget_usd:.2f}"
-    each = f", {dollars(job.cost_nano // job.done)} an episode" if job.done else ""
+    what = "a seed" if job.kind == "prefilter" else "an episode"
+    each = f", {dollars(job.cost_nano // job.done)} {what}" if job.done else ""
     return f"cost {known} known + {dollars(job.estimated_nano)} estimated, {budget}{each}"
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from simia_tui.demo import contradictions
 from simia_tui.demo.errands import FACTS, served
 from simia_tui.demo.ledgers import Document, dump, load
+from simia_tui.demo.screening import screen
 from simia_tui.demo.tools import NAMES, READS
 from simia_tui.demo.truth import Defect
 from simia_tui.demo.world import World
@@ -49,6 +50,8 @@ def play(text: str, key: str, random_seed: int, rate: float) -> Played | None:
         return _user(parts)
     if (parts := blocks(text, "goal", "ledger", "writes", "transcript")) is not None:
         return _judge(parts, rng, rate)
+    if (parts := blocks(text, "findings", "transcript")) is not None:
+        return Played(screen(list(objects(parts["findings"])), list(objects(parts["transcript"]))))
     return None
 
 

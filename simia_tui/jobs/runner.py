@@ -10,7 +10,7 @@ from simia_tui.errors import SimiaError, UsageError
 from simia_tui.jobs.breaker import Breaker
 from simia_tui.jobs.copies import CopyWatch
 from simia_tui.jobs.journal import Journal
-from simia_tui.jobs.tasks import Synthesis
+from simia_tui.jobs.tasks import Work
 from simia_tui.llm import Client, Pacer, Reply, retry_rule
 from simia_tui.model import NANO, Job, JobStatus, Outcome
 from simia_tui.simulate.synthesize import Prompt
@@ -63,7 +63,7 @@ class Runner:
         self,
         journal: Journal,
         job: Job,
-        synthesis: Synthesis,
+        work: Work,
         client: Client,
         pacer: Pacer,
         breaker: Breaker,
@@ -72,7 +72,7 @@ class Runner:
         self._journal = journal
         self._job = job
         self._spec = job.spec
-        self._synthesis = synthesis
+        self._work = work
         self._client = client
         self._pacer = pacer
         self._breaker = breaker
@@ -92,7 +92,7 @@ class Runner:
 
     async def run(self) -> Ending:
         """Works until the job is done, paused, cancelled or the process is asked to stop; all results are written."""
-        self._pacer.expect(self._spec.concurrency, self._synthesis.largest_request)
+        self._pacer.expect(self._spec.concurrency, self._work.largest_request)
         while True:
             turn = await self._turn(self._room())
             self._ready.extend(turn.tasks)
@@ -130,7 +130,7 @@ class Runner:
     def _finished(self, turn: Turn) -> Ending:
         target = self._job.target
         if turn.done == 0 and turn.failed:
-            return Ending(JobStatus.FAILED, f"None of {turn.failed} tasks brought an episode; see its attempts.")
+            return Ending(JobStatus.FAILED, f"None of {turn.failed} tasks brought a result; see its attempts.")
         if turn.done < target:
             said = f"{turn.done} of {target} were reached: {turn.failed} tasks failed, no more are put in their place"
             return Ending(JobStatus.DONE, f"{said}; retry them with r.")
@@ -189,20 +189,20 @@ class Runner:
         """A request that could not even be put together: a wrong template stops the job, a fault of ours its task."""
         if isinstance(error, SimiaError):
             self._ending = Ending(JobStatus.PAUSED, str(error))
-            self._results.append(self._synthesis.given_up(task, Outcome.CANCELLED, str(error), billed=False))
+            self._results.append(self._work.given_up(task, Outcome.CANCELLED, str(error), billed=False))
             return
         why = f"The answer could not be worked on ({type(error).__name__}: {error})."[:500]
-        self._results.append(self._synthesis.given_up(task, Outcome.BAD_REPLY, why, state="failed"))
+        self._results.append(self._work.given_up(task, Outcome.BAD_REPLY, why, state="failed"))
 
     async def _fly(self, task: Task, paced: float) -> None:
         started = time.time()
-        prompt = self._synthesis.prompt(task)
+        prompt = self._work.prompt(task)
         try:
-            reply = await self._synthesis.ask(self._client, task, prompt)
+            reply = await self._work.ask(self._client, task, prompt)
         except asyncio.CancelledError:
             # The vendor has probably billed it: it is booked at the most that it can cost.
             why = "The request was given up before its answer came."
-            self._results.append(self._synthesis.given_up(task, Outcome.CANCELLED, why))
+            self._results.append(self._work.given_up(task, Outcome.CANCELLED, why))
             raise
         self._pacer.learn(reply.limits)
         slow = retry_rule(reply.outcome) == "wait"
@@ -218,7 +218,7 @@ class Runner:
 
     def _work_on(self, answer: _Answer) -> None:
         try:
-            result = self._synthesis.result(*answer)
+            result = self._work.result(*answer)
         except Exception as error:  # noqa: BLE001 - one strange answer must not take the others down; its task says so
             self._broken(answer.task, error)
             return
@@ -278,7 +278,7 @@ class Runner:
                 pk=self._job.id,
                 results=results,
                 want=want,
-                reserve=self._synthesis.reserve,
+                reserve=self._work.reserve,
                 budget_nano=self._budget,
                 log=log,
                 beat=beat,

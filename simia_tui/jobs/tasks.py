@@ -1,21 +1,23 @@
-"""One task of a synthesize job: from a claimed seed to what is written down of its attempt."""
+"""One task of a job: from a claimed seed to what is written down of its attempt."""
 
 import random
 import sqlite3
 import time
+from abc import ABC, abstractmethod
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from simia_tui import checks, domains
 from simia_tui.checks import similarity
 from simia_tui.llm import Client, Reply, cost_nano, retry_rule, tokens
 from simia_tui.llm import Price as PriceTable
-from simia_tui.model import Attempt, Finding, Origin, Outcome, SynthesizeSpec, ToolSpec, Trajectory, Usage
+from simia_tui.model import Attempt, Finding, JobSpec, Origin, Outcome, SynthesizeSpec, ToolSpec, Trajectory, Usage
 from simia_tui.simulate import reply as replies
 from simia_tui.simulate import synthesize
 from simia_tui.simulate.variation import with_controls
 from simia_tui.store import New, Workspace, likeness, trajectories
 from simia_tui.store.likeness import Likeness
+from simia_tui.store.screenings import Screened
 from simia_tui.store.tasks import MAX_ATTEMPTS, Result, Task
 
 BACKOFF_CAP_S = 60.0
@@ -23,31 +25,56 @@ DENSE = 4 / 3
 """Tokens of dense text (JSON, other languages) over the rule of thumb; what is reserved must not be too little."""
 
 
-class Synthesis:
-    """What all tasks of one job share: the spec, the packs, the seeds and the tools of domains without specs."""
+class Found(NamedTuple):
+    """What a good answer brings: an episode with what tells its likes, or a verdict on a seed."""
 
-    def __init__(self, workspace: Workspace, db: sqlite3.Connection, spec: SynthesizeSpec, seeds: list[int]) -> None:
-        self.spec = spec
+    new: New | None = None
+    likeness: Likeness | None = None
+    screened: Screened | None = None
+
+
+class Work(ABC):
+    """What all tasks of one job share: the spec, the packs, the seeds and the tools of domains without specs.
+
+    A kind of job says by `prompt` what a task asks and by `_read` what it makes of an answer.
+    """
+
+    def __init__(self, workspace: Workspace, db: sqlite3.Connection, spec: JobSpec, seeds: list[int]) -> None:
+        self._spec = spec
         self._db = db
         self._roots = workspace.prompt_roots()
         self._pack = lru_cache(maxsize=None)(lambda domain: domains.load(domain, self._roots))
         self._seed = lru_cache(maxsize=256)(lambda pk: trajectories.get(db, pk))
-        self._writer = lru_cache(maxsize=256)(self._make_writer)
         self._inferred = self._infer(seeds)
         self._price = PriceTable.model_validate(spec.price) if spec.price else None
+        self._prepare()
         sizes = {pk: self._worst(pk) for pk in seeds}
         self.largest_request = max((used.prompt + used.completion for used in sizes.values()), default=0)
         costs = {pk: cost_nano(spec.model, used, self._price) for pk, used in sizes.items()}
         self.reserve = {pk: cost for pk, cost in costs.items() if cost is not None}
         self._sizes = sizes
-        unknown = likeness.without(db, seeds, similarity.VERSION)
-        likeness.put_all(db, [(pk, likeness_of(trajectories.get(db, pk))) for pk in unknown])
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """What a kind of job needs before its first prompt."""
+
+    @abstractmethod
+    def prompt(self, task: Task) -> synthesize.Prompt:
+        """The request of a task; the same each time it is asked."""
+
+    @abstractmethod
+    def _read(self, task: Task, prompt: synthesize.Prompt, text: str) -> "Found | str":
+        """What a good answer brings, or why it brings nothing."""
+
+    def _given_up(self, result: Result, prompt: synthesize.Prompt | None) -> Result:
+        """A result of which nothing came, as this kind of job records it."""
+        return result
 
     def _worst(self, seed: int) -> Usage:
         """The most tokens that a request with this seed takes."""
         prompt = self.prompt(Task(0, 0, seed, 0, 1))
         chars = sum(len(message["content"]) for message in prompt.messages)
-        return Usage(prompt=int(tokens(chars) * DENSE), completion=self.spec.max_tokens, estimated=True)
+        return Usage(prompt=int(tokens(chars) * DENSE), completion=self._spec.max_tokens, estimated=True)
 
     def _infer(self, seeds: list[int]) -> dict[str, tuple[ToolSpec, ...]]:
         """Tool specs inferred per domain from the job's seeds that bring none (tau-bench files hold no schemas)."""
@@ -62,31 +89,23 @@ class Synthesis:
         """The seed's own specs, else those of its pack, else the inferred ones."""
         return seed.tools or self._pack(seed.domain).tools or self._inferred.get(seed.domain, ())
 
-    def prompt(self, task: Task) -> synthesize.Prompt:
-        """The request of a task; the same each time it is asked."""
-        return self._writer(task.seed).prompt(task.ord, self.spec.random_seed, task.draw)
-
-    def _make_writer(self, pk: int) -> synthesize.Writer:
-        seed, spec = self._seed(pk), self.spec
-        pack = self._pack(seed.domain)
-        axes = with_controls(pack.axes, spec.axes, spec.errors, spec.feedback)
-        return synthesize.Writer(pack, seed, self.tools(seed), axes)
-
     async def ask(self, client: Client, task: Task, prompt: synthesize.Prompt) -> Reply:
         """One request for a task."""
-        spec = self.spec
+        spec = self._spec
         return await client.complete(
             prompt.messages, max_tokens=spec.max_tokens, temperature=spec.temperature, timeout=spec.timeout_s
         )
 
     def result(self, task: Task, prompt: synthesize.Prompt, reply: Reply, started: float) -> Result:
-        """What is recorded of an answered request: the episode, or why there is none and when it is tried again."""
-        spec = self.spec
-        outcome, message, new = reply.outcome, reply.message or None, None
+        """What is recorded of an answered request: what it brought, or why nothing and when it is tried again."""
+        spec = self._spec
+        outcome, message, found = reply.outcome, reply.message or None, None
         if outcome is Outcome.OK:
-            new, problem = self._episode(task, reply.text)
-            if new is None:
-                outcome, message = Outcome.UNPARSABLE, problem
+            read = self._read(task, prompt, reply.text)
+            if isinstance(read, str):
+                outcome, message = Outcome.UNPARSABLE, read
+            else:
+                found = read
         attempt = Attempt(
             job=task.job,
             ord=task.ord,
@@ -106,9 +125,9 @@ class Synthesis:
             message=message,
             raw=reply.text or reply.raw,
         )
-        if new is not None:
-            return Result(task, attempt, "done", new, likeness=likeness_of(new.trajectory))
-        return after_fault(task, attempt, spec, reply.retry_after)
+        if found is not None:
+            return Result(task, attempt, "done", found.new, likeness=found.likeness, screened=found.screened)
+        return self._given_up(after_fault(task, attempt, spec, reply.retry_after), prompt)
 
     def given_up(
         self,
@@ -126,21 +145,43 @@ class Synthesis:
             ord=task.ord,
             n=task.n,
             outcome=outcome,
-            model=self.spec.model,
+            model=self._spec.model,
             usage=used,
-            cost_nano=cost_nano(self.spec.model, used, self._price),
+            cost_nano=cost_nano(self._spec.model, used, self._price),
             ended=time.time(),
             message=why,
         )
-        return Result(task, attempt, state, counts_as_try=state == "failed", why=why)
+        return self._given_up(Result(task, attempt, state, counts_as_try=state == "failed", why=why), None)
 
-    def _episode(self, task: Task, text: str) -> tuple[New | None, str | None]:
+
+class Synthesis(Work):
+    """The tasks of a synthesize job: one new episode from a seed each."""
+
+    def __init__(self, workspace: Workspace, db: sqlite3.Connection, spec: SynthesizeSpec, seeds: list[int]) -> None:
+        self.spec = spec
+        super().__init__(workspace, db, spec, seeds)
+        unknown = likeness.without(db, seeds, similarity.VERSION)
+        likeness.put_all(db, [(pk, likeness_of(trajectories.get(db, pk))) for pk in unknown])
+
+    def _prepare(self) -> None:
+        self._writer = lru_cache(maxsize=256)(self._make_writer)
+
+    def _make_writer(self, pk: int) -> synthesize.Writer:
+        seed, spec = self._seed(pk), self.spec
+        pack = self._pack(seed.domain)
+        axes = with_controls(pack.axes, spec.axes, spec.errors, spec.feedback)
+        return synthesize.Writer(pack, seed, self.tools(seed), axes)
+
+    def prompt(self, task: Task) -> synthesize.Prompt:
+        return self._writer(task.seed).prompt(task.ord, self.spec.random_seed, task.draw)
+
+    def _read(self, task: Task, prompt: synthesize.Prompt, text: str) -> "Found | str":
         seed = self._seed(task.seed)
         tools = self.tools(seed)
         origin = Origin(job=task.job, ord=task.ord, seed=seed.id)
         trajectory, said = replies.parse(text, seed, tools, origin)
         if trajectory is None:
-            return None, "The reply holds no assistant turn that could be read."
+            return "The reply holds no assistant turn that could be read."
         axes = self._writer(task.seed).axes(task.ord, self.spec.random_seed)
         trajectory = trajectory.model_copy(update={"meta": {**trajectory.meta, "axes": axes}})
         hints = checks.Hints.of(self._pack(seed.domain).data)
@@ -155,7 +196,7 @@ class Synthesis:
             seed=task.seed,
             demo=self.spec.demo,
         )
-        return new, None
+        return Found(new, likeness_of(trajectory))
 
 
 def likeness_of(trajectory: Trajectory) -> Likeness:
@@ -164,7 +205,7 @@ def likeness_of(trajectory: Trajectory) -> Likeness:
     return Likeness(similarity.VERSION, found.digest, found.bins, similarity.bands(found))
 
 
-def after_fault(task: Task, attempt: Attempt, spec: SynthesizeSpec, retry_after: float | None) -> Result:
+def after_fault(task: Task, attempt: Attempt, spec: JobSpec, retry_after: float | None) -> Result:
     """Where a task goes whose attempt brought nothing: back to wait for its next try, or to the failed ones."""
     assert attempt.outcome is not None
     rule = retry_rule(attempt.outcome)

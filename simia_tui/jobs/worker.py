@@ -20,9 +20,10 @@ from simia_tui.errors import SimiaError
 from simia_tui.jobs.breaker import Breaker
 from simia_tui.jobs.journal import Journal
 from simia_tui.jobs.runner import Ending, Runner, Stop
-from simia_tui.jobs.tasks import Synthesis
+from simia_tui.jobs.screening import SeedScreening
+from simia_tui.jobs.tasks import Synthesis, Work
 from simia_tui.llm import Endpoint, Pacer
-from simia_tui.model import Job, JobStatus
+from simia_tui.model import Job, JobStatus, PrefilterSpec
 from simia_tui.store import Workspace, jobs, tasks
 
 IDLE_S = 1.5
@@ -127,9 +128,12 @@ class Desk:
         now = jobs.job(self._db, job.id)
         self._say(job, f"job {job.id}: {now.status}, {now.done} of {now.target} done. {now.reason or ''}".rstrip())
 
-    def synthesis(self, job: Job) -> Synthesis:
+    def work_of(self, job: Job) -> Work:
         """What the tasks of a job share; building it reads every seed once."""
-        return Synthesis(self._workspace, self._db, job.spec, tasks.seeds_of(self._db, job.id))
+        seeds = tasks.seeds_of(self._db, job.id)
+        if isinstance(job.spec, PrefilterSpec):
+            return SeedScreening(self._workspace, self._db, job.spec, seeds)
+        return Synthesis(self._workspace, self._db, job.spec, seeds)
 
     def _say(self, job: Job, text: str) -> None:
         say(text)
@@ -138,7 +142,7 @@ class Desk:
     def _run(self, job: Job) -> Ending:
         from simia_tui.llm import Client
 
-        synthesis = self.synthesis(job)
+        share = self.work_of(job)
         with contextlib.ExitStack() as stack:
             endpoint = self._endpoint(job, stack)
             journal = stack.enter_context(Journal(lambda: self._workspace.connect(timeout=BUSY_TIMEOUT_S)))
@@ -147,7 +151,7 @@ class Desk:
 
             async def main() -> Ending:
                 async with Client(endpoint, job.spec.concurrency) as client:
-                    return await Runner(journal, job, synthesis, client, pacer, breaker, self._stop).run()
+                    return await Runner(journal, job, share, client, pacer, breaker, self._stop).run()
 
             return asyncio.run(main())
 

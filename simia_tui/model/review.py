@@ -1,7 +1,7 @@
 """What rules and people say of a trajectory: findings, decisions, faults."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from simia_tui.model.trajectory import Record
 
@@ -69,6 +69,51 @@ def verdict_of(findings: tuple[Finding, ...] | list[Finding]) -> Verdict:
     if any(f.severity is Severity.WARNING for f in findings):
         return Verdict.WARNED
     return Verdict.CLEAN
+
+
+class Opinion(StrEnum):
+    """What the prefilter made of a seed. `error`: no verdict could be had, which speaks neither for nor against it."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    ERROR = "error"
+
+
+class Point(Record):
+    """One question of the prefilter, answered: does the seed pass, and why (not)."""
+
+    passed: bool
+    reason: str = ""
+
+
+class Screening(Record):
+    """The prefilter's verdict on a seed. A question that was not asked is None; `format` is answered by rules alone.
+
+    `evidence_turns` are positions from 0. `by` is the model that was asked, or `rules`; `version` that of the prompt.
+    `reason` says why there is no verdict, where there is none.
+    """
+
+    opinion: Opinion
+    completeness: Point | None = None
+    logic: Point | None = None
+    format: Point | None = None
+    evidence_turns: tuple[int, ...] = ()
+    by: str = "rules"
+    version: str = ""
+    reason: str = ""
+
+    def shape(self) -> dict[str, Any]:
+        """The verdict as plain JSON; `keep` is None where there is no verdict."""
+        points = {"completeness": self.completeness, "logic": self.logic, "format": self.format}
+        return {
+            **{name: point and {"pass": point.passed, "reason": point.reason} for name, point in points.items()},
+            "evidence_turns": list(self.evidence_turns),
+            "keep": None if self.opinion is Opinion.ERROR else self.opinion is Opinion.PASS,
+            "opinion": self.opinion.value,
+            "by": self.by,
+            "version": self.version,
+            "reason": self.reason,
+        }
 
 
 class Decision(Record):

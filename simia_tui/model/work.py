@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Any, Literal
 
+from pydantic import Field
+
 from simia_tui.model.trajectory import Record
 
 NANO = 1_000_000_000
@@ -24,16 +26,14 @@ class JobStatus(StrEnum):
         return self in (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
-class SynthesizeSpec(Record):
-    """What a synthesize job was asked for; frozen when the job is made.
+class RequestSpec(Record):
+    """What every job says of the requests it makes; frozen when the job is made.
 
-    `price` is in USD per 1,000,000 tokens (`input`, `cached`, `output`), None where it is not known. `axes` replace
-    axes of the domain's pack by name; `errors` and `feedback` say how often tools fail and how much they tell (None: as
-    the exemplar has it). Failed tasks are replaced until the target is reached, by at most `spare` times the target.
-    A job stops when more than `most_copies` of its latest episodes are near-duplicates (None: it never does).
+    `price` is in USD per 1,000,000 tokens (`input`, `cached`, `output`), None where it is not known. Failed tasks are
+    replaced until the target is reached, by at most `spare` times the target. A job stops when more than `most_copies`
+    of its latest results are near-duplicates (None: it never does).
     """
 
-    kind: Literal["synthesize"] = "synthesize"
     domain: str | None = None
     endpoint: str = "demo"
     base_url: str | None = None
@@ -49,11 +49,35 @@ class SynthesizeSpec(Record):
     random_seed: int = 0
     demo: bool = True
     defect_rate: float = 0.25
+    spare: float = 0.5
+    most_copies: float | None = 0.8
+
+
+class SynthesizeSpec(RequestSpec):
+    """What a synthesize job was asked for.
+
+    `axes` replace axes of the domain's pack by name; `errors` and `feedback` say how often tools fail and how much they
+    tell (None: as the exemplar has it).
+    """
+
+    kind: Literal["synthesize"] = "synthesize"
     axes: dict[str, tuple[str, ...]] = {}
     errors: Literal["none", "few", "some", "many"] | None = None
     feedback: Literal["rich", "terse", "binary"] | None = None
-    spare: float = 0.5
-    most_copies: float | None = 0.8
+
+
+class PrefilterSpec(RequestSpec):
+    """What a prefilter job was asked for: a verdict on each of its seeds. No seed stands in for another."""
+
+    kind: Literal["prefilter"] = "prefilter"
+    max_tries: int = 3
+    max_tokens: int = 4000
+    temperature: float = 0.0
+    spare: float = 0.0
+    most_copies: float | None = None
+
+
+JobSpec = SynthesizeSpec | PrefilterSpec
 
 
 class Job(Record):
@@ -67,7 +91,7 @@ class Job(Record):
     id: int
     kind: str
     status: JobStatus
-    spec: SynthesizeSpec
+    spec: JobSpec = Field(discriminator="kind")
     target: int
     done: int = 0
     failed: int = 0

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from simia_tui.errors import UsageError
-from simia_tui.model import Job, SynthesizeSpec
+from simia_tui.model import Job, JobSpec, SynthesizeSpec
 from simia_tui.services import processes
-from simia_tui.settings import Price, Settings
+from simia_tui.settings import EndpointSettings, Price, Settings
 from simia_tui.store import Query, Workspace, jobs, trajectories
 
 DEMO_PRICE = {"input": 0.0, "cached": 0.0, "output": 0.0}
@@ -63,32 +63,43 @@ def plan(
         budget_usd=budget_usd,
         random_seed=random_seed,
         defect_rate=defect_rate,
-        price=DEMO_PRICE,
-        # The demo model varies little outside its own domain, and everybody knows it.
-        most_copies=None,
         **controls,
     )
-    endpoint = settings.simulator()
-    if endpoint is not None:
-        spec = spec.model_copy(
-            update={
-                "demo": False,
-                "most_copies": SynthesizeSpec().most_copies,
-                "endpoint": endpoint.name,
-                "base_url": endpoint.base_url,
-                "model": model or endpoint.model,
-                "key_env": endpoint.key_env,
-                "price": _price(endpoint.price),
-            }
-        )
-    elif model is not None:
-        raise UsageError(f"No endpoint is set up, so {model} cannot be asked; add one to simia.toml or unset --model.")
+    spec = spec.model_copy(update=asked_of(settings.endpoint_of("simulator"), model))
+    if spec.demo:
+        # The demo model varies little outside its own domain, and everybody knows it.
+        spec = spec.model_copy(update={"most_copies": None})
     if budget_usd is not None:
-        _require_price(spec)
+        require_price(spec)
     return Plan(spec, draw(seeds, n, random_seed))
 
 
-def _require_price(spec: SynthesizeSpec) -> None:
+def asked_of(endpoint: EndpointSettings | None, model: str | None) -> dict[str, Any]:
+    """The fields of a spec that say whom a job asks: an endpoint (with another `model` of it), or the demo model.
+
+    Raises:
+        UsageError: a model is named, but there is no endpoint.
+    """
+    if endpoint is not None:
+        return {
+            "demo": False,
+            "endpoint": endpoint.name,
+            "base_url": endpoint.base_url,
+            "model": model or endpoint.model,
+            "key_env": endpoint.key_env,
+            "price": _price(endpoint.price),
+        }
+    if model is not None:
+        raise UsageError(f"No endpoint is set up, so {model} cannot be asked; add one to simia.toml or unset --model.")
+    return {"price": DEMO_PRICE}
+
+
+def require_price(spec: JobSpec) -> None:
+    """A budget needs a price.
+
+    Raises:
+        UsageError: the price of the spec's model is not known.
+    """
     # The workbench plans jobs too, and its process must not load the LLM client before one is planned.
     from simia_tui.llm import price_of
 

@@ -9,11 +9,21 @@ class _Rule(NamedTuple):
     sql: str
 
 
+_RESULT = (
+    "NOT EXISTS (SELECT 1 FROM trajectories x WHERE x.job = {0}.job AND x.ord = {0}.ord)"
+    " AND NOT EXISTS (SELECT 1 FROM screenings s WHERE s.job = {0}.job AND s.ord = {0}.ord AND s.opinion <> 'error')"
+)
+"""That a task (or attempt) brought neither a trajectory nor a verdict."""
+
 _RULES = (
     _Rule(
-        "tasks are done without a trajectory",
-        "SELECT count(*) FROM tasks t WHERE t.job = :job AND t.state = 'done'"
-        " AND NOT EXISTS (SELECT 1 FROM trajectories x WHERE x.job = t.job AND x.ord = t.ord)",
+        "tasks are done without a result",
+        f"SELECT count(*) FROM tasks t WHERE t.job = :job AND t.state = 'done' AND {_RESULT.format('t')}",
+    ),
+    _Rule(
+        "verdicts belong to tasks that are not done",
+        "SELECT count(*) FROM screenings s LEFT JOIN tasks t ON t.job = s.job AND t.ord = s.ord"
+        " WHERE s.job = :job AND s.opinion <> 'error' AND t.state IS NOT 'done'",
     ),
     _Rule(
         "trajectories belong to tasks that are not done",
@@ -26,9 +36,8 @@ _RULES = (
         " (SELECT count(*) FROM attempts a WHERE a.job = t.job AND a.ord = t.ord AND a.outcome = 'ok')",
     ),
     _Rule(
-        "good attempts have no trajectory",
-        "SELECT count(*) FROM attempts a WHERE a.job = :job AND a.outcome = 'ok'"
-        " AND NOT EXISTS (SELECT 1 FROM trajectories x WHERE x.job = a.job AND x.ord = a.ord)",
+        "good attempts have no result",
+        f"SELECT count(*) FROM attempts a WHERE a.job = :job AND a.outcome = 'ok' AND {_RESULT.format('a')}",
     ),
     _Rule(
         "tasks are in flight without exactly one open attempt, or have one and are not in flight",

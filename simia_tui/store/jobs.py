@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from simia_tui.errors import UsageError
-from simia_tui.model import Attempt, Job, JobStatus, SynthesizeSpec
+from simia_tui.model import Attempt, Job, JobSpec, JobStatus
 from simia_tui.store.codec import to_json, unpack
 from simia_tui.store.connection import write
 from simia_tui.store.tasks import Desired
@@ -23,7 +23,7 @@ _JOB = (
 )
 
 
-def create(db: sqlite3.Connection, spec: SynthesizeSpec, seeds: Sequence[int], priority: int = 0) -> int:
+def create(db: sqlite3.Connection, spec: JobSpec, seeds: Sequence[int], priority: int = 0) -> int:
     """Queues a job with one task per entry of `seeds` (keys of seed trajectories, in task order)."""
     with write(db):
         cursor = db.execute(
@@ -63,7 +63,7 @@ def _job(values: tuple[object, ...]) -> Job:
         *("copies", "resume_at", "in_flight"),
     )
     fields = dict(zip(names, values, strict=True))
-    return Job.model_validate({**fields, "spec": json.loads(str(fields["spec"]))})
+    return Job.model_validate({**fields, "spec": {"kind": fields["kind"], **json.loads(str(fields["spec"]))}})
 
 
 def next_job(db: sqlite3.Connection) -> Job | None:

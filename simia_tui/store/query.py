@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simia_tui.errors import UsageError
-from simia_tui.model import Kind, Status, Verdict
+from simia_tui.model import Kind, Opinion, Status, Verdict
 
 ORDERS = {
     "oldest": "t.pk",
@@ -18,13 +18,13 @@ ORDERS = {
     "longest": "t.words DESC, t.pk",
     "shortest": "t.words, t.pk",
 }
-FIELDS = ("status", "verdict", "domain", "rule", "tool", "job", "seed", "sample", "order")
+FIELDS = ("status", "verdict", "judge", "domain", "rule", "tool", "job", "seed", "sample", "order")
 
 
 @dataclass(frozen=True)
 class Query:
     """A filter over trajectories; every field that is set must hold. `text` is searched in user and assistant text,
-    `sample` is the number of a certificate and stands for the rows drawn for it.
+    `sample` is the number of a certificate and stands for the rows drawn for it, `judge` is what the prefilter said.
     """
 
     kind: Kind | None = None
@@ -37,6 +37,7 @@ class Query:
     seed: int | None = None
     sample: int | None = None
     text: str | None = None
+    judge: str | None = None
     order: str = "oldest"
 
     @classmethod
@@ -90,6 +91,13 @@ class Query:
                 "EXISTS (SELECT 1 FROM findings f WHERE f.rule = ? AND f.trajectory = t.pk AND f.revision = t.revision)"
             )
             values.append(self.rule)
+        if self.judge is not None:
+            # The latest verdict on the body that counts; one on a former body says nothing of this one.
+            clauses.append(
+                "(SELECT s.opinion FROM screenings s WHERE s.trajectory = t.pk AND s.revision = t.revision"
+                " ORDER BY s.pk DESC LIMIT 1) = ?"
+            )
+            values.append(self.judge)
         if self.sample is not None:
             clauses.append(
                 "t.pk IN (SELECT trajectory FROM certificate_rows WHERE certificate = ? AND place IS NOT NULL)"
@@ -105,6 +113,7 @@ def _value(name: str, value: str) -> str | int:
     allowed: tuple[str, ...] | None = {
         "status": tuple(Status),
         "verdict": tuple(Verdict),
+        "judge": tuple(Opinion),
         "order": tuple(ORDERS),
     }.get(name)
     if allowed and value not in allowed:

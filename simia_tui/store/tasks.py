@@ -13,10 +13,11 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from simia_tui.model import Attempt, Finding, Outcome, Severity
-from simia_tui.store import trajectories
+from simia_tui.store import screenings, trajectories
 from simia_tui.store.codec import pack, to_json
 from simia_tui.store.connection import write
 from simia_tui.store.likeness import Likeness, nearest, put
+from simia_tui.store.screenings import Screened
 
 Desired = Literal["running", "paused", "cancelled"]
 LOG_CHARS = 1_000_000
@@ -50,7 +51,7 @@ class Task(NamedTuple):
 
 
 class Result(NamedTuple):
-    """How an attempt ended. `state` is where the task goes; `new` the trajectory that came of it, if any."""
+    """How an attempt ended. `state` is where the task goes; `new` or `screened` is what came of it, if anything did."""
 
     task: Task
     attempt: Attempt
@@ -60,6 +61,7 @@ class Result(NamedTuple):
     counts_as_try: bool = True
     why: str | None = None
     likeness: Likeness | None = None
+    screened: Screened | None = None
 
 
 class Turn(NamedTuple):
@@ -226,6 +228,8 @@ def _record(db: sqlite3.Connection, result: Result) -> None:
     )
     if result.new is not None:
         _add(db, task.job, result.new, result.likeness)
+    if result.screened is not None:
+        screenings.add_within(db, result.screened)
     usage, cost = attempt.usage, attempt.cost_nano
     db.execute(
         "UPDATE jobs SET done = done + ?, failed = failed + ?, tokens_in = tokens_in + ?, tokens_out = tokens_out + ?,"

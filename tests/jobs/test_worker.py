@@ -227,7 +227,7 @@ def test_a_timeout_is_booked_at_the_most_it_may_cost(bench: Bench) -> None:
 
 
 def test_the_budget_is_never_passed(bench: Bench) -> None:
-    worst = max(bench.desk.synthesis(jobs.job(bench.db, pk := bench.queue(1))).reserve.values())
+    worst = max(bench.desk.work_of(jobs.job(bench.db, pk := bench.queue(1))).reserve.values())
     budget = (worst * 20) / NANO
     bench.server.latency = (0.0, 0.01)
     pk = bench.queue(500, budget_usd=budget)
