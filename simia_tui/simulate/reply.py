@@ -1,7 +1,8 @@
 """Reads a simulator's reply into a trajectory, whatever shape it came in, and says what it had to put up with.
 
 Asked for is JSON Lines, one turn a line. Also understood: an array, an object with `turns`, pretty-printed objects,
-code fences, and lines whose JSON is broken. A piece that stays unreadable is kept as text in its place.
+code fences, lines whose JSON is broken, and text with markers instead of JSON. A piece that stays unreadable is kept as
+text in its place.
 """
 
 import json
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 from simia_tui.checks import parse_arguments
 from simia_tui.formats.pairing import Draft, DraftCall, link, read_arguments
 from simia_tui.model import Finding, Origin, Role, Severity, ToolSpec, Trajectory
+from simia_tui.simulate import markers
+from simia_tui.simulate.markers import printable, text_safe
 
 _ROLES: dict[str, Role] = {
     "user": "user",
@@ -43,17 +46,7 @@ def parse(
     text: str, seed: Trajectory, tools: tuple[ToolSpec, ...], origin: Origin
 ) -> tuple[Trajectory | None, list[Finding]]:
     """The trajectory in `text`, with the seed's policy and domain, or None when it holds no assistant turn."""
-    turns: list[Draft] = []
-    findings: list[Finding] = []
-    ended = False
-    for piece in _pieces(text):
-        if piece.value is not None and piece.value.get("end") is True and "role" not in piece.value:
-            ended = True
-            break
-        turn, problem = _turn(piece)
-        if problem is not None:
-            findings.append(problem.model_copy(update={"turn": len(turns)}))
-        turns.append(turn)
+    turns, findings, ended = _script(text)
     if not any(turn.role == "assistant" for turn in turns):
         return None, findings
     if not ended:
@@ -67,6 +60,29 @@ def parse(
         )
     trajectory = Trajectory(domain=seed.domain, policy=seed.policy, tools=tools, turns=link(turns), origin=origin)
     return trajectory, findings
+
+
+def _script(text: str) -> markers.Script:
+    """The turns of a reply: from its JSON, or from its markers where no JSON in it is a turn."""
+    pieces = list(_pieces(text))
+    if not any(piece.value is not None and _role(piece.value) for piece in pieces) and markers.found(text):
+        return markers.read(printable(text))
+    turns: list[Draft] = []
+    findings: list[Finding] = []
+    ended = False
+    for piece in pieces:
+        if piece.value is not None and piece.value.get("end") is True and "role" not in piece.value:
+            ended = True
+            break
+        turn, problem = _turn(piece)
+        if problem is not None:
+            findings.append(problem.model_copy(update={"turn": len(turns)}))
+        turns.append(turn)
+    return markers.Script(turns, findings, ended)
+
+
+def _role(value: dict[str, Any]) -> Role | None:
+    return _ROLES.get(str(value.get("role", value.get("from"))).lower())
 
 
 def _pieces(text: str) -> Iterator[_Piece]:
@@ -98,7 +114,7 @@ def _repair(text: str) -> _Piece:
 def _turn(piece: _Piece) -> tuple[Draft, Finding | None]:
     """The turn of a piece and what is to be said of it."""
     value = piece.value
-    role = _ROLES.get(str(value.get("role", value.get("from"))).lower()) if value is not None else None
+    role = _role(value) if value is not None else None
     if value is None or role is None:
         named = _ROLE.search(piece.text)
         guess = _ROLES.get(named.group(1).lower(), "assistant") if named else "assistant"
@@ -108,7 +124,7 @@ def _turn(piece: _Piece) -> tuple[Draft, Finding | None]:
             message="This line of the reply could not be read as a turn; its text is kept as it came.",
             before=piece.text,
         )
-        return Draft(role=guess, content=_printable(piece.text)), problem
+        return Draft(role=guess, content=printable(piece.text)), problem
     turn = Draft(
         role=role,
         content=_content(value),
@@ -131,13 +147,8 @@ def _turn(piece: _Piece) -> tuple[Draft, Finding | None]:
 def _content(value: dict[str, Any]) -> str | None:
     content = value.get("content", value.get("value"))
     if content is None or isinstance(content, str):
-        return _printable(content) if content else content
+        return printable(content) if content else content
     return json.dumps(content, ensure_ascii=False)
-
-
-def _printable(text: str) -> str:
-    """Half of a surrogate pair is no text; a reply that holds one is cut in an emoji."""
-    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
 
 
 def _calls(value: dict[str, Any]) -> Iterator[DraftCall]:
@@ -146,11 +157,5 @@ def _calls(value: dict[str, Any]) -> Iterator[DraftCall]:
         call = item.get("function", item) if isinstance(item, dict) else {"arguments": item}
         if not isinstance(call, dict):
             call = {**item, "name": call}
-        arguments, raw = read_arguments(_text_safe(call.get("arguments", call.get("parameters", ""))))
+        arguments, raw = read_arguments(text_safe(call.get("arguments", call.get("parameters", ""))))
         yield DraftCall(name=str(call.get("name") or ""), arguments=arguments, raw=raw)
-
-
-def _text_safe(value: Any) -> Any:
-    """`value` without halves of surrogate pairs, which no file could hold."""
-    text = json.dumps(value, ensure_ascii=False)
-    return value if text.isascii() else json.loads(_printable(text))
