@@ -2,6 +2,7 @@
 
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -79,6 +80,36 @@ class Nursery:
         return int(self._process.stdout.readline())
 
 
+class Gap:
+    """Hears of a worker that is in the middle of its planted defect; use as a context manager."""
+
+    def __init__(self, workspace: Workspace, defect: str) -> None:
+        path = workspace.root / "gap"
+        self._pipe: int | None = None
+        if defect != "none":
+            os.mkfifo(path)
+            self._pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def __enter__(self) -> "Gap":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """From now on nobody listens."""
+        if self._pipe is not None:
+            os.close(self._pipe)
+            self._pipe = None
+
+    def reached(self) -> bool:
+        """Waits until a worker is there, 20 s at most; false at once where no defect is planted."""
+        if self._pipe is None:
+            return False
+        ready, _, _ = select.select([self._pipe], [], [], 20)
+        return bool(ready and os.read(self._pipe, 1))
+
+
 @dataclass
 class Report:
     """What a loop did and what it found wrong."""
@@ -94,19 +125,23 @@ class Report:
 def kill_loop(workspace: Workspace, server: Any, job: int, kills: int, seed: int, defect: str = "none") -> Report:
     """Kills the worker `kills` times while it works on `job`, lets it finish, and audits the books after each life.
 
-    Moments are drawn from `seed`: after a random number of requests, and up to 60 ms later.
+    Moments are drawn from `seed`: after a random number of requests, and up to 60 ms later. A worker with a planted
+    defect is killed in the middle of it.
     """
     rng = random.Random(seed)
     report = Report()
     db = workspace.connect(timeout=30.0)
     seen: dict[int, str] = {}
-    with Nursery(workspace, defect) as nursery:
+    with Nursery(workspace, defect) as nursery, Gap(workspace, defect) as gap:
         while not report.problems:
             last = report.kills == kills
             worker = nursery.start()
-            if not last:
-                server.wait_for(len(server.journal) + rng.randint(1, 40), 20)
-                threading.Event().wait(rng.uniform(0, 0.06))
+            if last:
+                gap.close()
+            else:
+                if not gap.reached():
+                    server.wait_for(len(server.journal) + rng.randint(1, 40), 20)
+                    threading.Event().wait(rng.uniform(0, 0.06))
                 os.kill(worker, signal.SIGKILL)
             status = nursery.ended()
             report.kills += status == signal.SIGKILL

@@ -8,7 +8,9 @@ import contextlib
 import os
 import sqlite3
 import sys
+import threading
 import time
+from pathlib import Path
 
 import aiohttp  # noqa: F401 - imported here so that no worker has to
 import openai  # noqa: F401
@@ -17,8 +19,16 @@ from openai.resources.chat import completions  # noqa: F401
 from simia_tui.jobs import worker
 from simia_tui.store import connection, tasks
 
-GAP_S = 0.05
-"""How long a planted defect leaves the database between its two steps, so that some kills fall into it."""
+GAP = "gap"
+"""The pipe in the workspace's folder through which a worker says that it is between the two steps of its defect."""
+
+
+def stay_in_the_gap() -> None:
+    """Says so and goes no further, until it is killed. Where nobody listens for it, it goes on."""
+    with contextlib.suppress(OSError):
+        pipe = os.open(Path(sys.argv[1]) / GAP, os.O_WRONLY | os.O_NONBLOCK)
+        os.write(pipe, b".")
+        threading.Event().wait()
 
 
 def early(db: sqlite3.Connection, pk: int, results: object = (), **rest: object) -> tasks.Turn:
@@ -28,17 +38,18 @@ def early(db: sqlite3.Connection, pk: int, results: object = (), **rest: object)
         for result in done:
             where = (result.task.job, result.task.ord)
             db.execute("UPDATE tasks SET state = 'done' WHERE job = ? AND ord = ?", where)
-    time.sleep(GAP_S if done else 0)
+    if done:
+        stay_in_the_gap()
     return sound(db, pk, results, **rest)
 
 
 def two_transactions(db: sqlite3.Connection, pk: int, results: object = (), **rest: object) -> tasks.Turn:
     """Planted: the attempt's end and the trajectory are written before the task, not with it."""
-    for result in results:
-        if result.new is not None:
-            with connection.write(db):
-                tasks.trajectories.add_within(db, [result.new])
-    time.sleep(GAP_S if results else 0)
+    news = [result.new for result in results if result.new is not None]
+    with connection.write(db):
+        tasks.trajectories.add_within(db, news)
+    if news:
+        stay_in_the_gap()
     return sound(db, pk, results, **rest)
 
 
@@ -54,6 +65,8 @@ def late(db: sqlite3.Connection, pk: int, results: object = (), **rest: object) 
     turn = sound(db, pk, results, **rest)
     with connection.write(db):
         db.execute("DELETE FROM attempts WHERE ended IS NULL")
+    if results:
+        stay_in_the_gap()
     return turn
 
 

@@ -61,4 +61,6 @@ def test_twenty_kills_leave_the_books_right(tmp_path: Path, killing: ModuleType,
 def test_the_loop_finds_a_planted_defect(
     tmp_path: Path, killing: ModuleType, faultserver: ModuleType, defect: str
 ) -> None:
-    assert loop(killing, faultserver, tmp_path / "w", defect, 30).problems != []
+    report = loop(killing, faultserver, tmp_path / "w", defect, 1)
+    assert report.kills == 1
+    assert report.problems != []
