@@ -3,7 +3,7 @@
 import json
 from typing import ClassVar, NamedTuple
 
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
@@ -42,7 +42,11 @@ class EditDialog(ModalScreen[Edited | None]):
         Binding("f2,ctrl+o", "save", "Save", id="edit.save", priority=True, tooltip="Keep the edit as a new revision"),
         Binding("escape", "cancel", "Cancel", id="edit.cancel", priority=True, tooltip="Leave without a change"),
         Binding("tab", "app.focus_next", "Next field", id="edit.next", tooltip="Next field"),
-    ]
+        Binding(
+            "ctrl+e", "editor", "$EDITOR", id="edit.editor", priority=True,
+            tooltip="Hand the field to the editor that $VISUAL or $EDITOR names",
+        ),
+    ]  # fmt: skip
 
     def __init__(self, bench: Bench, pk: int, trajectory: Trajectory, turn: int) -> None:
         super().__init__()
@@ -110,6 +114,25 @@ class EditDialog(ModalScreen[Edited | None]):
             self.query_one("#edit-problem", Static).update(Content(visible(str(error))))
             return
         self.dismiss(Edited(self._turn, len(findings)))
+
+    def action_editor(self) -> None:
+        """Gives the terminal to the editor; what it saved stands in the field afterwards."""
+        import click
+
+        area = self.focused
+        if not isinstance(area, PlainArea):
+            return
+        suffix = ".json" if (area.id or "").startswith("arguments") else ".txt"
+        try:
+            with self.app.suspend():
+                text = click.edit(area.text, extension=suffix)
+        except (SuspendNotSupported, click.ClickException, OSError, UnicodeError) as error:
+            reason = str(error) or "the editor could not be started"
+            self.query_one("#edit-problem", Static).update(Content(visible(f"Not handed over: {reason}")))
+            return
+        if text is not None:
+            # Editors end a file with a line feed that nobody typed.
+            area.text = text if area.text.endswith("\n") else text.removesuffix("\n")
 
     def action_cancel(self) -> None:
         if self._changed() and not self._asked:

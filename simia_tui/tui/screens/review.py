@@ -6,17 +6,19 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from simia_tui.errors import SimiaError
-from simia_tui.model import Fault, Kind
+from simia_tui.model import Fault, Kind, Trajectory
+from simia_tui.services import reshaping
 from simia_tui.store.decisions import Undone, Verb
 from simia_tui.tui.screens.edit import EditDialog, Edited, too_long
 from simia_tui.tui.screens.reading import ReadingScreen
 from simia_tui.tui.screens.reasons import ConfirmStrip, ReasonStrip
+from simia_tui.tui.screens.turns import Act, TurnStrip, dialog, operation
 from simia_tui.tui.state.dwell import Dwell
 from simia_tui.tui.widgets.record_table import RecordTable
 from simia_tui.tui.widgets.transcript import Transcript
 from simia_tui.tui.widgets.turn_lines import plural
 
-ON_AN_ITEM = ("decide", "reject", "edit", "mark_all")
+ON_AN_ITEM = ("decide", "reject", "edit", "turns", "mark_all")
 """Actions that need a trajectory to act on."""
 PAST: dict[Verb, str] = {"approve": "approved", "reject": "rejected", "flag": "flagged", "reset": "reset"}
 
@@ -32,6 +34,10 @@ class ReviewScreen(ReadingScreen):
         Binding(
             "slash", "filter", "Filter", id="review.filter", key_display="/",
             tooltip="Filter: words, or status: rule: tool: domain: verdict: job: with a value",
+        ),
+        Binding(
+            "i", "turns", "Turns", show=False, id="review.turns",
+            tooltip="Insert a turn behind this one, or delete, split or merge it",
         ),
         Binding("f", "decide('flag')", "Flag", show=False, id="review.flag", tooltip="Flag for a second opinion"),
         Binding("U", "redo", "Redo", show=False, id="review.redo", tooltip="Bring back what was undone last"),
@@ -164,6 +170,37 @@ class ReviewScreen(ReadingScreen):
         self.query_one(Transcript).go_to(edited.turn)
         self.news()
         self._mention(f"saved; {plural(edited.findings, 'finding')} now")
+
+    def action_turns(self) -> None:
+        self._catch_up()
+        body, turn = self.state.trajectory, self._text.turn
+        if body is None:
+            return
+
+        def chosen(act: Act | None) -> None:
+            if act in ("delete", "merge"):
+                self._reshape(body, turn, act, "")
+            elif act is not None:
+                self.app.push_screen(dialog(self.bench, body, turn, act), worded(act))
+
+        def worded(act: Act) -> Callable[[str | None], None]:
+            return lambda words: self._reshape(body, turn, act, words) if words is not None else None
+
+        self.app.push_screen(TurnStrip(turn), chosen)
+
+    def _reshape(self, body: Trajectory, turn: int | None, act: Act, words: str) -> None:
+        pk = self.state.pk
+        assert pk is not None
+        try:
+            after, place = operation(body, turn, act, words)
+            findings = reshaping.save(self.bench.workspace, self.bench.db, pk, body, after, self.bench.reviewer)
+        except SimiaError as error:
+            self.app.notify(str(error), title="Nothing was changed", severity="error")
+            return
+        self._edited(Edited(place, len(findings)))
+        told = [finding.message for finding in findings if finding.rule in reshaping.TOLD]
+        if told:
+            self._mention(f"saved; {told[0]}")
 
 
 class SeedsScreen(ReviewScreen):
