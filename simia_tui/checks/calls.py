@@ -39,6 +39,9 @@ def fix_calls(trajectory: Trajectory, context: Context, fix: Callable[[ToolCall]
     "A trainer needs arguments that are a JSON object; where only the punctuation was wrong it is put right.",
 )
 def arguments_repaired(trajectory: Trajectory, context: Context) -> Outcome:
+    if not context.unread(trajectory):
+        return trajectory, []
+
     def fix(call: ToolCall) -> Fix | None:
         if call.arguments is not None or not call.raw or not call.name:
             return None
@@ -68,6 +71,9 @@ def _fits(value: dict[str, Any], call: ToolCall, context: Context, guessed: bool
     "Arguments that are JSON text inside a JSON string are one layer too deep for every trainer.",
 )
 def double_encoded(trajectory: Trajectory, context: Context) -> Outcome:
+    if not context.unread(trajectory):
+        return trajectory, []
+
     def fix(call: ToolCall) -> Fix | None:
         if call.arguments is not None or not call.raw or not call.name:
             return None
@@ -103,12 +109,13 @@ def arguments_wrapped(trajectory: Trajectory, context: Context) -> Outcome:
 
 
 _WRAPPERS = ("arguments", "parameters")
+_WRAPPED = frozenset(("name", *_WRAPPERS))
 
 
 def _unwrap(call: ToolCall, context: Context) -> tuple[dict[str, Any], str] | None:
     """The arguments inside a wrapper, if the tool does not itself declare an argument of that name."""
     outer = call.arguments
-    if not outer or not outer.keys() <= {"name", *_WRAPPERS}:
+    if not outer or not outer.keys() <= _WRAPPED:
         return None
     keys = [key for key in _WRAPPERS if key in outer]
     schema = context.schema(call.name)
@@ -130,6 +137,9 @@ def _unwrap(call: ToolCall, context: Context) -> tuple[dict[str, Any], str] | No
     "A call without arguments is complete where the tool needs none, but must still say so with an empty object.",
 )
 def arguments_blank(trajectory: Trajectory, context: Context) -> Outcome:
+    if not context.unread(trajectory):
+        return trajectory, []
+
     def fix(call: ToolCall) -> Fix | None:
         if call.arguments is not None or (call.raw or "").strip() not in ("", "null"):
             return None
@@ -144,6 +154,9 @@ def _required(schema: Schema | None) -> list[str]:
     return schema.required if schema is not None else []
 
 
+_NEVER_FLOAT = frozenset((str, int, bool, type(None)))
+
+
 @repair(
     "call.integer-normalised",
     Severity.INFO,
@@ -152,7 +165,9 @@ def _required(schema: Schema | None) -> list[str]:
 def integer_normalised(trajectory: Trajectory, context: Context) -> Outcome:
     def fix(call: ToolCall) -> Fix | None:
         schema = context.schema(call.name)
-        if schema is None or call.arguments is None or not schema.has_integers:
+        if schema is None or not call.arguments or not schema.has_integers:
+            return None
+        if _NEVER_FLOAT.issuperset(map(type, call.arguments.values())):
             return None
         value = whole_numbers(call.arguments, schema.raw)
         if value is call.arguments:
@@ -173,7 +188,7 @@ def text_of(call: ToolCall) -> str:
     "Arguments that cannot be read as an object would teach the model to write calls that no tool accepts.",
 )
 def arguments_unparsable(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    for index, position, call in context.calls(trajectory):
+    for index, position, call in context.calls(trajectory) if context.unread(trajectory) else ():
         if call.arguments is None:
             held = f": {show(call.raw)}" if (call.raw or "").strip() else ", there are none"
             yield Note(f"The arguments of {show(call.name)} cannot be read as an object{held}.", index, position)
@@ -218,8 +233,8 @@ def bad_schema(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 
 
 def _schema_notes(trajectory: Trajectory, context: Context, kind: str) -> Iterator[Note]:
-    for index, position, call in context.agent_calls(trajectory):
-        for fault in context.faults(call):
+    for index, position, call, faults in context.faulty(trajectory):
+        for fault in faults:
             if fault.kind == kind:
                 severity = Severity.WARNING if fault.lenient else None
                 yield Note(f"In the call of {show(call.name)}: {_lower(fault.message)}", index, position, severity)

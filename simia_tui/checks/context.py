@@ -67,6 +67,14 @@ class Context:
         """Every call as `(turn index, position in the turn, call)`."""
         return self.view(trajectory, _calls)
 
+    def unread(self, trajectory: Trajectory) -> bool:
+        """Whether the arguments of some call are unknown."""
+        return self.view(trajectory, _unread)
+
+    def faulty(self, trajectory: Trajectory) -> list[tuple[int, int, ToolCall, list[Fault]]]:
+        """The assistant's calls that break the schemas of their tools, each with its faults."""
+        return self.view(trajectory, _faulty)
+
     def agent_calls(self, trajectory: Trajectory) -> list[tuple[int, int, ToolCall]]:
         """The calls of the assistant; the tools that a simulated user holds are not declared to the agent."""
         return self.view(trajectory, _agent_calls)
@@ -145,6 +153,15 @@ def _calls(trajectory: Trajectory, context: Context) -> list[tuple[int, int, Too
         if turn.tool_calls
         for position, call in enumerate(turn.tool_calls)
     ]
+
+
+def _unread(trajectory: Trajectory, context: Context) -> bool:
+    return any([call.arguments is None for _, _, call in context.calls(trajectory)])
+
+
+def _faulty(trajectory: Trajectory, context: Context) -> list[tuple[int, int, ToolCall, list[Fault]]]:
+    places = context.agent_calls(trajectory)
+    return [(*place, faults) for place in places if (faults := context.faults(place[2]))]
 
 
 def _agent_calls(trajectory: Trajectory, context: Context) -> list[tuple[int, int, ToolCall]]:

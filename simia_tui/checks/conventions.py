@@ -30,6 +30,8 @@ def argument_normalised(trajectory: Trajectory, context: Context) -> Outcome:
         if call.arguments is None:
             return None
         found = _matches(call, context)
+        if not found:
+            return None
         changes = {path: rule.mended(value) for path, rule, value in found if rule.mended(value) != value}
         # A call that the tool refused must keep the value that explains the refusal.
         if not changes or id(call) in _refused(trajectory, context):
@@ -90,12 +92,21 @@ def _matches(call: ToolCall, context: Context) -> list[_Match]:
 
 def _look(call: ToolCall, rules: ArgumentRules) -> list[_Match]:
     found: list[_Match] = []
-    waiting: list[tuple[_Path, tuple[str, ...], Any]] = [((), (), call.arguments)]
+    waiting: list[tuple[_Path, tuple[str, ...], Any]] = []
+    # Most arguments are plain texts.
+    for name, value in (call.arguments or {}).items():
+        kind = type(value)
+        if kind is str:
+            rule = rules.at(call.name, (name,))
+            if rule is not None:
+                found.append(((name,), rule, value))
+        elif kind is dict or kind is list:
+            waiting.append(((name,), (name,), value))
     while waiting:
         path, names, value = waiting.pop()
         if len(path) > _DEEPEST:
             continue
-        parts = value.items() if isinstance(value, dict) else enumerate(value or ())
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
         for key, inner in parts:
             place = (*names, key) if isinstance(key, str) else names
             if isinstance(inner, str):

@@ -30,14 +30,19 @@ def pair(trajectory: Trajectory) -> Pairing:
     waiting: _Waiting = []
     for index, turn in enumerate(trajectory.turns):
         if turn.role == "tool":
-            position = _match(turn, waiting)
+            # Mostly the first that waits is the one.
+            first = waiting[0][1].call_id if waiting else None
+            position = 0 if first is not None and first == turn.call_id else _match(turn, waiting)
             if position is None:
                 result.orphans.append(index)
             else:
                 result.answers[waiting.pop(position)[0]] = index
         else:
-            result.unanswered.extend(place for place, _ in waiting)
-            waiting = [((index, position), call) for position, call in enumerate(turn.tool_calls)]
+            if waiting:
+                result.unanswered.extend([place for place, _ in waiting])
+                waiting = []
+            if turn.tool_calls:
+                waiting = [((index, position), call) for position, call in enumerate(turn.tool_calls)]
     result.unanswered.extend(place for place, _ in waiting)
     return result
 

@@ -23,7 +23,7 @@ _PARTS = frozenset(("name", "arguments", "parameters", "id", "type", "function")
 def text_repaired(trajectory: Trajectory, context: Context) -> Outcome:
     notes: list[Note] = []
     turns: list[Turn] = []
-    for index, position, call in context.calls(trajectory):
+    for index, position, call in context.calls(trajectory) if context.unread(trajectory) else ():
         if call.name or call.arguments is not None or not call.raw:
             continue
         read = _read(call.raw)

@@ -140,19 +140,23 @@ def _things(value: Any) -> list[Thing]:
         if type(box) is list:
             waiting += [(inner, chain) for inner in reversed(box) if type(inner) is dict or type(inner) is list]
             continue
-        own = None
-        inside = []
-        for name, inner in box.items():
-            kind = type(inner)
-            if kind is dict or kind is list:
-                inside.append(inner)
-            elif own is None and name[-2:] == "id" and (name == "id" or name[-3:] == "_id") and kind is not float:
-                own = None if inner is None else f"{name} {inner}"
-        if own is not None:
-            chain = (*chain, own)
-            found.append(Thing(chain, box))
-        waiting += [(inner, chain) for inner in reversed(inside)]
+        for name in _id_names(tuple(box)):
+            own = box[name]
+            if own is not None and type(own) not in _NO_ID:
+                chain = (*chain, f"{name} {own}")
+                found.append(Thing(chain, box))
+                break
+        waiting += [(inner, chain) for inner in reversed(box.values()) if type(inner) is dict or type(inner) is list]
     return found
+
+
+_NO_ID = frozenset((dict, list, float))
+
+
+@lru_cache(maxsize=4096)
+def _id_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of an object's names that may hold its id; most objects of an observation have the same names."""
+    return tuple([name for name in names if name[-2:] == "id" and (name == "id" or name[-3:] == "_id")])
 
 
 def same(left: Any, right: Any) -> bool:
