@@ -26,6 +26,8 @@ DEMO = "demo"
 """The name that stands for the offline demo model wherever an endpoint is named."""
 
 Role = Literal["simulator", "prefilter", "user", "judge", "agent"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+Tier = Literal["flex"]
 ROLES: tuple[Role, ...] = get_args(Role)
 """The parts that endpoints play."""
 
@@ -51,6 +53,9 @@ DEFAULT_TOML = """\
 # model = "gpt-5-mini"
 # key_env = "OPENAI_API_KEY"
 # price = { input = 0.25, cached = 0.025, output = 2.0 }   # USD per 1,000,000 tokens; overrules our table
+
+# reasoning_effort = "low"                                 # of reasoning models; left to the vendor if left out
+# service_tier = "flex"                                    # half the price, slower, now and then unavailable
 
 # [endpoint.local]
 # base_url = "http://127.0.0.1:8000/v1"                    # vLLM, Ollama and the like; no key needed
@@ -93,13 +98,18 @@ class Price(Record):
 
 
 class EndpointSettings(Record):
-    """One server that speaks OpenAI chat completions. `key_env` None: the server wants no key."""
+    """One server that speaks OpenAI chat completions. `key_env` None: the server wants no key.
+
+    `reasoning_effort` and `service_tier` are sent along where they are set. `price` is that of the standard tier.
+    """
 
     name: str = Field(min_length=1)
     base_url: str
     model: str = Field(min_length=1)
     key_env: str | None = None
     price: Price | None = None
+    reasoning_effort: Effort | None = None
+    service_tier: Tier | None = None
 
     @field_validator("base_url")
     @classmethod

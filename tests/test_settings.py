@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simia_tui.errors import UsageError
-from simia_tui.settings import DEFAULT_TOML, Settings
+from simia_tui.settings import DEFAULT_TOML, ROLES, Settings
 
 VARIABLES = (
     "OPENAI_API_KEY",
@@ -228,3 +228,20 @@ def test_nothing_heavy_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_every_role_may_have_an_endpoint_of_its_own(tmp_path: Path) -> None:
+    settings = load(tmp_path, TWO + '[roles]\nsimulator = "big"\nprefilter = "small"\njudge = "demo"')
+    names = {role: (found := settings.endpoint_of(role)) and found.name for role in ROLES}
+    assert names == {"simulator": "big", "prefilter": "small", "user": "big", "judge": None, "agent": "big"}
+    assert {settings.played_by_demo().endpoint_of(role) for role in ROLES} == {None}
+    assert "roles.judge" in refusal(tmp_path, TWO + '[roles]\nsimulator = "big"\njudge = "nobody"')
+
+
+def test_effort_and_tier_are_checked(tmp_path: Path) -> None:
+    whole = '[endpoint.o]\nbase_url = "http://h/v1"\nmodel = "o4-mini"\n'
+    endpoint = load(tmp_path, whole + 'reasoning_effort = "high"\nservice_tier = "flex"').simulator()
+    assert endpoint is not None
+    assert (endpoint.reasoning_effort, endpoint.service_tier) == ("high", "flex")
+    assert "reasoning_effort" in refusal(tmp_path, whole + 'reasoning_effort = "huge"')
+    assert "service_tier" in refusal(tmp_path, whole + 'service_tier = "batch"')

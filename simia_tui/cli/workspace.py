@@ -11,7 +11,7 @@ import click
 
 from simia_tui import __version__
 from simia_tui.cli.common import json_option, load_settings, print_json, print_table, workspace_option
-from simia_tui.settings import DEFAULT_TOML
+from simia_tui.settings import DEFAULT_TOML, ROLES, EndpointSettings
 from simia_tui.store import Workspace
 
 
@@ -74,6 +74,14 @@ def doctor_command(as_json: bool, workspace: str) -> None:
         print_table(("what", "", "says"), ((what, "ok" if ok else "--", says) for what, ok, says in found))
 
 
+def _endpoint(endpoint: EndpointSettings | None) -> str:
+    if endpoint is None:
+        return "none set up: the offline demo model is used"
+    options = {"effort": endpoint.reasoning_effort, "tier": endpoint.service_tier}
+    more = "".join(f", {name} {value}" for name, value in options.items() if value)
+    return f"{endpoint.model} at {endpoint.base_url}{more}"
+
+
 SAFE_SQLITE = (3, 51, 3)
 """The first SQLite without the WAL-reset bug (also fixed in 3.50.7 and 3.44.6)."""
 
@@ -89,9 +97,10 @@ def _findings(root: Path) -> list[tuple[str, bool, str]]:
     try:
         opened = Workspace.open(root)
         found.append(("workspace", True, str(root.absolute())))
-        endpoint = load_settings(opened).simulator()
-        says = f"{endpoint.model} at {endpoint.base_url}" if endpoint else "none set up: the offline demo model is used"
-        found.append(("endpoint", True, says))
+        settings = load_settings(opened)
+        found.append(("endpoint", True, _endpoint(settings.simulator())))
+        own = [role for role, name in settings.roles if name is not None and role != "simulator"]
+        found += [(f"endpoint of {role}", True, _endpoint(settings.endpoint_of(role))) for role in ROLES if role in own]
         pid = processes.worker_pid(opened)
         found.append(("worker", True, f"at work, process {pid}" if pid else "none at work"))
     except SimiaError as error:

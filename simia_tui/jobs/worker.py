@@ -163,7 +163,14 @@ class Desk:
 
             server = DemoServer(self._workspace.truth, random_seed=spec.random_seed, defect_rate=spec.defect_rate)
             base_url = stack.enter_context(server).base_url
-        return Endpoint(name=spec.endpoint, base_url=str(base_url), model=spec.model, key_env=spec.key_env)
+        return Endpoint(
+            name=spec.endpoint,
+            base_url=str(base_url),
+            model=spec.model,
+            key_env=spec.key_env,
+            reasoning_effort=spec.reasoning_effort,
+            service_tier=spec.service_tier,
+        )
 
     def _pacer(self, endpoint: Endpoint, job: Job) -> Pacer:
         key = ("" if job.spec.demo else endpoint.base_url, endpoint.model, endpoint.key_env)

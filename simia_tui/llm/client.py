@@ -32,6 +32,9 @@ Message = Mapping[str, Any]
 
 _RAW_CHARS = 4000
 _CONNECT_SECONDS = 10.0
+FLEX_SECONDS = 900.0
+"""What the flex tier must be given at least: its answers wait until there is room."""
+
 # Below the 5 s after which common Python servers drop an idle connection, so that none is used while it is closed.
 _IDLE_SECONDS = 4.0
 _NO_KEY = "none"
@@ -45,7 +48,7 @@ class Reply(Record):
     `text` is what the model wrote, also when the outcome is not `ok` (a cut reply keeps its text). `raw` is the start
     (4,000 characters) of what came where no completion could be read. `usage` is all zero where nothing was billed.
     `response_id` is the completion's id, `request_id` that of the HTTP exchange; `retry_after` is in seconds; `limits`
-    is what the answer's headers say of the endpoint's limits.
+    is what the answer's headers say of the endpoint's limits, `service_tier` the tier that the answer says it used.
     """
 
     outcome: Outcome
@@ -60,6 +63,7 @@ class Reply(Record):
     request_id: str | None = None
     raw: str | None = None
     limits: Limits | None = None
+    service_tier: str | None = None
 
 
 class Client:
@@ -77,6 +81,9 @@ class Client:
         self._key: str | None = None
         self._sdk: AsyncOpenAI | None = None
         # The host alone would not tell two endpoints of one gateway apart.
+        options = {"reasoning_effort": endpoint.reasoning_effort, "service_tier": endpoint.service_tier}
+        self._options = {name: value for name, value in options.items() if value is not None}
+        self._least_timeout = FLEX_SECONDS if endpoint.service_tier == "flex" else 0.0
         self._host = f"{endpoint.name} ({urlsplit(endpoint.base_url).hostname})"
 
     async def __aenter__(self) -> Self:
@@ -107,6 +114,8 @@ class Client:
     ) -> Reply:
         """Ask for one completion; `timeout` in seconds is for the whole exchange, connecting included.
 
+        The flex tier is given 900 s at least.
+
         A fault of the endpoint is a `Reply` with its outcome, never an exception. Only cancellation passes through.
 
         Raises:
@@ -117,7 +126,7 @@ class Client:
         if (problem := self._key_problem()) is not None:
             return Reply(outcome=Outcome.BAD_KEY, message=problem)
         started = time.monotonic()
-        reply = await self._exchange(messages, max_tokens, temperature, timeout)
+        reply = await self._exchange(messages, max_tokens, temperature, max(timeout, self._least_timeout))
         return reply.model_copy(update={"latency_ms": round((time.monotonic() - started) * 1000)})
 
     def _key_problem(self) -> str | None:
@@ -163,6 +172,7 @@ class Client:
                 "model": self.endpoint.model,
                 "messages": list(messages),
                 **parameters(self.endpoint.model, max_tokens, temperature),
+                **self._options,
             },
         )
 
@@ -183,6 +193,7 @@ class Client:
             message=self._sentence(body.message),
             retry_after=None if body.outcome is Outcome.OK else faults.retry_after(answer.headers),
             model=self._label(body.model) or self.endpoint.model,
+            service_tier=self._label(body.service_tier),
             request_id=self._label(answer.headers.get("x-request-id")),
             raw=self._start_of(answer.content) if unread else None,
             limits=limits(answer.headers),

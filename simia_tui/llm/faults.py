@@ -64,6 +64,7 @@ _CODE: dict[str, Outcome] = {
     "rate_limit_exceeded": Outcome.RATE_LIMIT,
     "rate_limit_error": Outcome.RATE_LIMIT,
     "slow_down": Outcome.RATE_LIMIT,
+    "resource_unavailable": Outcome.OVERLOAD,
     "overloaded_error": Outcome.OVERLOAD,
     "context_length_exceeded": Outcome.BAD_REQUEST,
     "content_policy_violation": Outcome.BAD_REQUEST,
@@ -122,6 +123,9 @@ def of_error(error: Mapping[str, Any], host: str, status: int, wait: float | Non
     said = str(error.get("message") or "")
     if outcome is None:
         outcome = Outcome.BAD_REQUEST if 400 <= status < 500 else Outcome.BAD_REPLY
+    # The flex tier without room is a 429 that has nothing to do with the limits of the account.
+    if outcome is Outcome.RATE_LIMIT and "resource unavailable" in said.lower():
+        outcome = Outcome.OVERLOAD
     # Google's compatible endpoint answers a wrong key with 400 and says so in words only.
     if outcome is Outcome.BAD_REQUEST and "api key not valid" in said.lower():
         outcome = Outcome.BAD_KEY

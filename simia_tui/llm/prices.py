@@ -40,10 +40,15 @@ def price_of(model: str, override: Price | None = None) -> Price | None:
     return PRICES.get(_DATED.sub("", model.removeprefix("openai/")))
 
 
-def cost_nano(model: str, usage: Usage, override: Price | None = None) -> int | None:
+TIER_FACTORS = {"flex": Decimal("0.5")}
+"""What a service tier costs in terms of the standard one, by the name under which an answer says that it was used."""
+
+
+def cost_nano(model: str, usage: Usage, override: Price | None = None, tier: str | None = None) -> int | None:
     """What `usage` costs in 1e-9 USD, rounded half up; None where the price is not known (never 0).
 
-    Cached tokens are inside the prompt's and reasoning tokens inside the completion's, so neither is added.
+    Cached tokens are inside the prompt's and reasoning tokens inside the completion's, so neither is added. `tier` is
+    the one that the answer names: a cheaper one that was asked for and not given is not cheaper.
     """
     price = price_of(model, override)
     if price is None:
@@ -53,6 +58,7 @@ def cost_nano(model: str, usage: Usage, override: Price | None = None) -> int | 
     dollars_per_million = (
         _exact(price.input) * (usage.prompt - cached) + _exact(rate) * cached + _exact(price.output) * usage.completion
     )
+    dollars_per_million *= TIER_FACTORS.get(tier or "", Decimal(1))
     # 1 USD per 1e6 tokens is 1,000 of our units a token.
     return int((dollars_per_million * 1000).to_integral_value(ROUND_HALF_UP))
 

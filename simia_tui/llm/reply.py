@@ -37,6 +37,7 @@ class Body(NamedTuple):
     response_id: str | None = None
     model: str | None = None
     billed: bool = True
+    service_tier: str | None = None
 
 
 def read_body(raw: bytes, host: str) -> Body:
@@ -67,6 +68,7 @@ def _from_completion(decoded: dict[str, Any], host: str) -> Body:
         usage=decoded.get("usage"),
         response_id=_text_or_none(decoded.get("id")),
         model=_text_or_none(decoded.get("model")),
+        service_tier=_text_or_none(decoded.get("service_tier")),
     )
     if choices is None or choices == []:
         return body._replace(outcome=Outcome.EMPTY, message=_SENTENCE[Outcome.EMPTY].format(host=host))

@@ -29,7 +29,8 @@ class JobStatus(StrEnum):
 class RequestSpec(Record):
     """What every job says of the requests it makes; frozen when the job is made.
 
-    `price` is in USD per 1,000,000 tokens (`input`, `cached`, `output`), None where it is not known. Failed tasks are
+    `price` is in USD per 1,000,000 tokens (`input`, `cached`, `output`) of the standard tier, None where it is not
+    known. Failed tasks are
     replaced until the target is reached, by at most `spare` times the target. A job stops when more than `most_copies`
     of its latest results are near-duplicates (None: it never does).
     """
@@ -39,6 +40,8 @@ class RequestSpec(Record):
     base_url: str | None = None
     model: str = "simia-demo"
     key_env: str | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    service_tier: Literal["flex"] | None = None
     concurrency: int = 16
     price: dict[str, float] | None = None
     budget_usd: float | None = None

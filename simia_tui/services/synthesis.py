@@ -87,6 +87,8 @@ def asked_of(endpoint: EndpointSettings | None, model: str | None) -> dict[str, 
             "base_url": endpoint.base_url,
             "model": model or endpoint.model,
             "key_env": endpoint.key_env,
+            "reasoning_effort": endpoint.reasoning_effort,
+            "service_tier": endpoint.service_tier,
             "price": _price(endpoint.price),
         }
     if model is not None:

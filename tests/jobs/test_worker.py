@@ -459,3 +459,18 @@ def test_different_episodes_are_no_copies_but_a_repeated_seed_is(bench: Bench) -
     ]
     assert job.copies == len(messages) < 15
     assert any("100% of its text with seed" in message for message in messages)
+
+
+def test_flex_costs_half_where_it_was_given(bench: Bench, faultserver: ModuleType) -> None:
+    plain = bench.work(bench.queue(4))
+    asked = bench.work(bench.queue(4, service_tier="flex", reasoning_effort="low"))
+    assert asked.cost_nano == plain.cost_nano is not None
+    bench.server.reply = lambda ord_: {**faultserver.episode(ord_), "service_tier": "flex"}
+    bench.server.play(["http_429_flex"] * 3)
+    given = bench.work(bench.queue(4, service_tier="flex"))
+    assert (given.done, given.failed) == (4, 0)
+    assert plain.cost_nano is not None
+    assert given.cost_nano == plain.cost_nano // 2
+    assert bench.outcomes(given.id) == {"ok": 4, "overload": 3}
+    params = {attempt.params.get("service_tier") for attempt in jobs.attempts(bench.db, asked.id)}
+    assert params == {"not told"}

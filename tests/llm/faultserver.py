@@ -82,6 +82,7 @@ _WHOLE = json.dumps(completion()).encode()
 FAULTS: dict[str, Callable[[], Answer]] = {
     "ok": lambda: _json(completion()),
     "http_429": lambda: _error(429, "Rate limit reached", "rate_limit_exceeded"),
+    "http_429_flex": lambda: _error(429, "Resource Unavailable: try again later", None, "resource_unavailable"),
     "http_429_seconds": lambda: _error(429, "Rate limit reached", None, "requests", ("Retry-After", "7")),
     "http_429_ms": lambda: _error(
         429, "Slow down", "slow_down", "error", ("retry-after-ms", "250"), ("Retry-After", "9")

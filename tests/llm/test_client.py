@@ -71,6 +71,7 @@ TABLE: dict[str, Want] = {
     "http_503": Want(Outcome.OVERLOAD, 503, wait=3),
     "http_504": Want(Outcome.TIMEOUT, 504),
     "http_529": Want(Outcome.OVERLOAD, 529),
+    "http_429_flex": Want(Outcome.OVERLOAD, 429, says="Resource Unavailable"),
     "redirect": Want(Outcome.CONNECTION, 307, says="base_url"),
     "hang": Want(Outcome.TIMEOUT, None, WORST, says="0.3 s"),
     "hang_headers": Want(Outcome.TIMEOUT, None, WORST, says="0.3 s"),
@@ -357,3 +358,33 @@ async def test_misuse_is_an_error_not_a_reply() -> None:
         Client(endpoint("http://h/v1"), concurrency=0)
     with pytest.raises(UsageError):
         await Client(endpoint("http://h/v1")).complete(MESSAGES)
+
+
+async def test_effort_and_tier_are_sent_only_where_they_are_set(fault_server: Any) -> None:
+    await ask(fault_server.base_url)
+    await ask(fault_server.base_url, reasoning_effort="low", service_tier="flex")
+    plain, flex = (request.body for request in fault_server.journal)
+    assert not {"reasoning_effort", "service_tier"} & plain.keys()
+    assert (flex["reasoning_effort"], flex["service_tier"]) == ("low", "flex")
+
+
+async def test_the_flex_tier_is_given_time(fault_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+    whole = Client._exchange
+
+    async def noted(self: Client, messages: Any, max_tokens: int, temperature: float, timeout: float) -> Reply:
+        given.append(timeout)
+        return await whole(self, messages, max_tokens, temperature, timeout)
+
+    monkeypatch.setattr(Client, "_exchange", noted)
+    await ask(fault_server.base_url, 20)
+    await ask(fault_server.base_url, 20, service_tier="flex")
+    await ask(fault_server.base_url, 2000, service_tier="flex")
+    assert given == [20, 900, 2000]
+
+
+async def test_the_tier_that_was_used_is_read_from_the_answer(fault_server: Any) -> None:
+    assert (await ask(fault_server.base_url)).service_tier is None
+    module = sys.modules[type(fault_server).__module__]
+    fault_server.reply = lambda ord_: {**module.completion(), "service_tier": "flex"}
+    assert (await ask(fault_server.base_url)).service_tier == "flex"

@@ -102,6 +102,14 @@ def test_prices_are_exact_whole_numbers() -> None:
     assert cost_nano("simia-demo", used) == 0
 
 
+def test_a_cheaper_tier_is_cheaper_only_where_the_answer_says_so() -> None:
+    used = Usage(prompt=8000, completion=4000, cached=6000)
+    whole = cost_nano("gpt-5", used)
+    assert whole is not None
+    assert cost_nano("gpt-5", used, tier="flex") == whole // 2
+    assert cost_nano("gpt-5", used, tier="default") == cost_nano("gpt-5", used, tier=None) == whole
+
+
 def test_an_unknown_price_is_unknown_and_not_nothing() -> None:
     assert cost_nano("gpt-5-turbo-secret", Usage(prompt=1)) is None
     assert price_of("Qwen/Qwen3-8B") is None
