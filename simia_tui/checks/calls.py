@@ -183,13 +183,25 @@ def text_of(call: ToolCall) -> str:
 
 
 @check(
+    "call.lost",
+    Severity.INFO,
+    "A source that printed no calls leaves blanks in their place, which can be read but not trained on.",
+)
+def lost(trajectory: Trajectory, context: Context) -> Iterator[Note]:
+    places = context.lost(trajectory)
+    if places:
+        many = "1 call is" if len(places) == 1 else f"{len(places)} calls are"
+        yield Note(f"The source did not keep its calls: {many} blank.", *places[0])
+
+
+@check(
     "call.arguments-unparsable",
     Severity.ERROR,
     "Arguments that cannot be read as an object would teach the model to write calls that no tool accepts.",
 )
 def arguments_unparsable(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for index, position, call in context.calls(trajectory) if context.unread(trajectory) else ():
-        if call.arguments is None:
+        if call.arguments is None and (index, position) not in context.lost(trajectory):
             held = f": {show(call.raw)}" if (call.raw or "").strip() else ", there are none"
             yield Note(f"The arguments of {show(call.name)} cannot be read as an object{held}.", index, position)
 
@@ -201,7 +213,7 @@ def unknown_tool(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     if not context.tools:
         return
     for index, position, call in context.agent_calls(trajectory):
-        if call.name not in context.tools:
+        if call.name not in context.tools and (index, position) not in context.lost(trajectory):
             close = difflib.get_close_matches(call.name[:100], list(context.tools), n=1)
             hint = f"; {show(close[0])} is" if close else ""
             yield Note(f"The tool {show(call.name)} is not declared{hint}.", index, position)
@@ -267,6 +279,7 @@ def bad_value(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 
 REPAIRS = (double_encoded, arguments_repaired, arguments_wrapped, arguments_blank, integer_normalised)
 RULES = (
+    lost,
     arguments_unparsable,
     no_schema,
     unknown_tool,

@@ -71,6 +71,10 @@ class Context:
         """Whether the arguments of some call are unknown."""
         return self.view(trajectory, _unread)
 
+    def lost(self, trajectory: Trajectory) -> list[tuple[int, int]]:
+        """The places of calls of which the source kept no more than that they were made, and says so."""
+        return self.view(trajectory, _lost)
+
     def faulty(self, trajectory: Trajectory) -> list[tuple[int, int, ToolCall, list[Fault]]]:
         """The assistant's calls that break the schemas of their tools, each with its faults."""
         return self.view(trajectory, _faulty)
@@ -157,6 +161,15 @@ def _calls(trajectory: Trajectory, context: Context) -> list[tuple[int, int, Too
 
 def _unread(trajectory: Trajectory, context: Context) -> bool:
     return any([call.arguments is None for _, _, call in context.calls(trajectory)])
+
+
+def _lost(trajectory: Trajectory, context: Context) -> list[tuple[int, int]]:
+    count = trajectory.meta.get("lost_calls")
+    if not isinstance(count, int) or count < 1:
+        # An empty call that the source does not own up to is a fault of whoever made it.
+        return []
+    calls = context.calls(trajectory)
+    return [(index, at) for index, at, call in calls if not call.name and call.arguments is None and not call.raw]
 
 
 def _faulty(trajectory: Trajectory, context: Context) -> list[tuple[int, int, ToolCall, list[Fault]]]:

@@ -140,7 +140,7 @@ def not_announced(trajectory: Trajectory, context: Context) -> Iterator[Note]:
         # A file that is run or a tool that the user holds is no tool of the agent's.
         named = found & context.tools.keys()
         called = [call.name for call in turn.tool_calls]
-        if named and named.isdisjoint(called):
+        if named and named.isdisjoint(called) and (index, 0) not in context.lost(trajectory):
             told, made = (", ".join(show(name) for name in sorted(names)) for names in (named, set(called)))
             yield Note(f"The turn announces {told} but calls {made}.", index, 0)
 

@@ -170,6 +170,14 @@ ROWS = [
         {"arguments": {"guests.card": {"aliases": {"cc_": "credit_card_"}}}},
     ),
     Row("call.arguments-unparsable", with_call(GOOD), with_call(call(raw='{"seat": "ai')), 1, ERROR, "cannot be read"),
+    Row(
+        "call.lost",
+        with_call(GOOD).model_copy(update={"meta": {"lost_calls": 0}}),
+        with_call(ToolCall(name="")).model_copy(update={"meta": {"lost_calls": 1}}),
+        1,
+        INFO,
+        "did not keep its calls: 1 call is blank",
+    ),
     Row("call.no-schema", visit(tools=()), with_call(GOOD, tools=()), 1, INFO, "declares no tools"),
     Row("call.unknown-tool", with_call(GOOD), with_call(call("book_seats")), 1, ERROR, '"book_seat" is'),
     Row("call.bad-schema", with_call(GOOD), with_call(call("odd")), 1, WARNING, '"odd"'),
@@ -448,6 +456,34 @@ def test_a_simulated_user_may_hold_tools_of_its_own() -> None:
     )
     trajectory = Trajectory(turns=(*turns, says()), tools=TOOLS)
     assert checks.run(trajectory)[1] == []
+
+
+@pytest.mark.parametrize("raw", [None, ""])
+def test_calls_that_the_source_lost_are_one_piece_of_news_and_no_error(raw: str | None) -> None:
+    blank = ToolCall(name="", raw=raw)
+    told = says("I will use the tool book_seat.", blank)
+    turns = (user(), told, seen(), says("More.", blank, blank), seen(), seen(), says())
+    dialogue = Trajectory(turns=turns, tools=TOOLS, meta={"lost_calls": 3})
+    findings = checks.run(dialogue)[1]
+    assert [(f.rule, f.severity, f.turn, f.call) for f in findings] == [("call.lost", INFO, 1, 0)]
+    assert "3 calls are blank" in findings[0].message
+    unsaid = checks.run(dialogue.model_copy(update={"meta": {}}))[1]
+    assert len(of("call.arguments-unparsable", unsaid)) == len(of("call.unknown-tool", unsaid)) == 3
+    assert not of("call.lost", unsaid)
+
+
+def test_a_call_with_a_name_is_judged_also_where_others_were_lost() -> None:
+    turns = (user(), says("", ToolCall(name="")), seen(), says("", ToolCall(name="bok_seat")), seen(), says())
+    findings = checks.run(Trajectory(turns=turns, tools=TOOLS, meta={"lost_calls": 1}))[1]
+    assert [f.turn for f in of("call.unknown-tool", findings)] == [3]
+    assert [f.turn for f in of("call.arguments-unparsable", findings)] == [3]
+
+
+def test_only_the_agent_must_keep_to_the_declared_tools() -> None:
+    toggle = call("toggle_data")
+    scene = visit(user().model_copy(update={"tool_calls": (toggle,)}), seen().model_copy(update={"requestor": "user"}))
+    assert not of("call.unknown-tool", checks.run(scene)[1])
+    assert of("call.unknown-tool", checks.run(visit(says("", toggle), seen()))[1])
 
 
 def test_a_call_at_the_very_end_is_only_a_warning() -> None:
