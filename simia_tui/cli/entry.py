@@ -26,6 +26,7 @@ _MODULES = {
     "rules": "rules",
     "eval": "rules",
     "prefilter": "prefilter",
+    "prompts": "prompts",
     "synthesize": "work",
     "jobs": "work",
     "worker": "work",
