@@ -52,7 +52,7 @@ def prefilter_command(
     if as_json:
         figures = {"ruled": planned.ruled, "remembered": planned.remembered, "asked": len(planned.seeds)}
         print_json({"job": job.id, "status": job.status, "done": job.done, "failed": job.failed, **figures})
-    elif wait:
+    elif wait and planned.seeds:
         said = ", ".join(f"{n} {opinion}" for opinion, n in sorted(screenings.counts(db, job.id).items())) or "none"
         click.echo(f"verdicts: {said}; `simia seeds list --where judge:fail` lists those that fail, and you decide")
     if wait and job.status is not JobStatus.DONE:
