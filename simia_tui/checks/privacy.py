@@ -20,26 +20,19 @@ _SECRETS = re.compile(
     r"|\b(?P<signed_token>eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,})"
     r"|(?P<password_in_address>[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{1,64}:[^\s/@]{3,64}@)"
 )
-_MARKS = (
-    "github_pat_",
-    "AKIA",
-    "ASIA",
-    "sk-",
-    "hf_",
-    "AIza",
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "glpat-",
-    "xox",
-    "eyJ",
-    "://",
-    "-----BEGIN",
+_MARKS = (b"AKIA", b"ASIA", b"sk-", b"hf_", b"AIza", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_") + (
+    b"github_pat_",
+    b"glpat-",
+    b"xox",
 )
-_SHORTEST_TOKEN = 20
-"""Letters and digits in a row; every token above has a part that long, with `-` for a sign of the row."""
+"""One of these is in every long token above but the signed one, whose parts have dots between them."""
+
+_SIGNS = b"-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_TOKENS = bytes(ord("a") if byte in _SIGNS else ord(" ") for byte in range(256))
+"""Every sign of a token as `a` and every other byte as a space."""
+
+_LONG = b"a" * 20
+"""Every token above has as many signs in a row."""
 
 
 @check(
@@ -60,11 +53,20 @@ def secret(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 def _may_hold_secret(trajectory: Trajectory, context: Context) -> bool:
     """Whether it is worth the time to look closely: false where no secret can be."""
     whole = context.text(trajectory)
-    if "://" not in whole and "-----BEGIN" not in whole:
-        runs = context.runs(trajectory).replace(b"0", b"a").replace(b"-", b"a")
-        if b"a" * _SHORTEST_TOKEN not in runs:
-            return False
-    return any([mark in whole for mark in _MARKS])
+    if "://" in whole or "-----BEGIN" in whole:
+        return True
+    text = whole.encode("utf-8", "surrogatepass")
+    runs = text.translate(_TOKENS)
+    at = runs.find(_LONG)
+    if at < 0 or "eyJ" in whole:
+        return at >= 0
+    while at >= 0:
+        end = runs.find(b" ", at)
+        token = text[at : end if end >= 0 else None]
+        if any([mark in token for mark in _MARKS]):
+            return True
+        at = runs.find(_LONG, at + len(token))
+    return False
 
 
 _MAIL = re.compile(r"@(?P<mail_address>[\w-]+(?:\.[\w-]+)+)")
