@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from simia_tui.model.canonical import content_hash
+from simia_tui.model.canonical import canonical_json, text_hash
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -28,6 +28,22 @@ class ToolSpec(Record):
     description: str | None = None
     parameters: dict[str, Any] | None = None
     extra: dict[str, Any] = {}
+
+
+_MOST_SPECS = 4096
+_by_spec: dict[int, tuple[ToolSpec, str]] = {}
+"""Canonical JSON by the identity of the spec, which is kept beside: an id alone could be reused by a later object."""
+
+
+def _canonical(spec: ToolSpec) -> str:
+    known = _by_spec.get(id(spec))
+    if known is not None:
+        return known[1]
+    if len(_by_spec) >= _MOST_SPECS:
+        _by_spec.clear()
+    text = canonical_json(spec.dump())
+    _by_spec[id(spec)] = (spec, text)
+    return text
 
 
 class ToolCall(Record):
@@ -85,7 +101,12 @@ class Trajectory(Record):
     @cached_property
     def id(self) -> str:
         """64 hexadecimal digits; equal content gives equal ids on every machine."""
-        return content_hash(self.model_dump(exclude_defaults=True, exclude={"domain", "meta"}))
+        fields = self.model_dump(exclude_defaults=True, exclude={"domain", "meta", "tools"})
+        parts = [f'"{name}":{canonical_json(fields[name])}' for name in sorted(fields)]
+        if self.tools != ():
+            # Between "policy" and "turns" in the order of names; rows that share their tools share this text.
+            parts.insert(sum(name < "tools" for name in fields), f'"tools":[{",".join(map(_canonical, self.tools))}]')
+        return text_hash(f"{{{','.join(parts)}}}")
 
     def calls(self) -> Iterator[tuple[int, int, ToolCall]]:
         """Every call as `(turn index, position in the turn, call)`."""
