@@ -104,7 +104,7 @@ class Context:
 
     def parsed(self, text: str | None) -> Any:
         """The JSON object or array that `text` is; None where it is something else."""
-        if not text or text.lstrip()[:1] not in ("{", "["):
+        if not text or (text[0] not in "{[" and text.lstrip()[:1] not in ("{", "[")):
             return None
         try:
             return self._parsed[text]

@@ -20,10 +20,9 @@ _SECRETS = re.compile(
     r"|\b(?P<signed_token>eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,})"
     r"|(?P<password_in_address>[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{1,64}:[^\s/@]{3,64}@)"
 )
-_MARKS = (b"AKIA", b"ASIA", b"sk-", b"hf_", b"AIza", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_") + (
-    b"github_pat_",
-    b"glpat-",
-    b"xox",
+_MARKS = (
+    *(b"AKIA", b"ASIA", b"sk-", b"hf_", b"AIza", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"),
+    *(b"github_pat_", b"glpat-", b"xox"),
 )
 """One of these is in every long token above but the signed one, whose parts have dots between them."""
 

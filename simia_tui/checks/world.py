@@ -134,20 +134,26 @@ def _known_things(trajectory: Trajectory, context: Context) -> dict[int, list[Th
 
 def _things(value: Any) -> list[Thing]:
     found: list[Thing] = []
-    waiting: list[tuple[Any, Chain]] = [] if value is None else [(value, ())]
-    while waiting:
-        box, chain = waiting.pop()
-        if type(box) is list:
-            waiting += [(inner, chain) for inner in reversed(box) if type(inner) is dict or type(inner) is list]
-            continue
+    if value is not None:
+        _gather(value, (), found)
+    return found
+
+
+def _gather(box: Any, chain: Chain, found: list[Thing]) -> None:
+    """Adds the things in `box`; the parser of observations lets nothing nest deeper than 200 levels."""
+    parts = box
+    if type(box) is dict:
         for name in _id_names(tuple(box)):
             own = box[name]
             if own is not None and type(own) not in _NO_ID:
                 chain = (*chain, f"{name} {own}")
                 found.append(Thing(chain, box))
                 break
-        waiting += [(inner, chain) for inner in reversed(box.values()) if type(inner) is dict or type(inner) is list]
-    return found
+        parts = box.values()
+    for inner in parts:
+        kind = type(inner)
+        if kind is dict or kind is list:
+            _gather(inner, chain, found)
 
 
 _NO_ID = frozenset((dict, list, float))
