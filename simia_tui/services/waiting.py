@@ -29,7 +29,7 @@ def wait_for_job(
         if (job.done, job.failed) != before:
             before, restarts = (job.done, job.failed), 0
             tell(job)
-        if job.status.ended or (job.status is JobStatus.PAUSED and job.resume_at is None):
+        if job.status.ended or (job.status is JobStatus.PAUSED and not _outlasts(job)):
             return job
         # A worker needs a moment until it holds its lock.
         if time.monotonic() > grace and processes.worker_pid(workspace) is None:
@@ -39,6 +39,14 @@ def wait_for_job(
             processes.start_worker(workspace)
             grace = time.monotonic() + 5.0
         time.sleep(POLL_S)
+
+
+def _outlasts(job: Job) -> bool:
+    """Whether a pause is worth waiting out: it ends by itself, and the endpoint has answered before.
+
+    One that never answered is more likely set up wrongly than down; the user should hear of it now.
+    """
+    return job.resume_at is not None and job.done > 0
 
 
 def wait_for_run(
