@@ -4,11 +4,13 @@ import gzip
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from simia_tui.cli.entry import run
+from simia_tui.services import processes
 from simia_tui.store import Workspace
 
 ROW = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}
@@ -167,6 +169,11 @@ def test_an_endpoint_that_refuses_pauses_the_job_with_a_sentence(
     assert job["done"] == 0
     assert job["status"] in ("paused", "failed")
     assert not job["spec"].get("demo", True), "the demo model must not stand in for an endpoint that fails"
+    assert simia(capsys, "jobs", "cancel", "1", "--workspace", root)[0] == 0
+    deadline = time.monotonic() + 30
+    while processes.worker_pid(workspace) is not None:
+        assert time.monotonic() < deadline, "a worker whose only job was cancelled must leave"
+        time.sleep(0.05)
 
 
 def test_no_terminal_is_one_sentence(workspace: Workspace) -> None:
