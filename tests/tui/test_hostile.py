@@ -1,5 +1,6 @@
 """Text from data is data: on no screen is a control character, markup or a template in it obeyed."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from typing import Any
@@ -130,3 +131,24 @@ async def test_a_megabyte_null_content_and_parallel_calls_are_read(
         await bench.keys("escape", "a", "a", "a")
         assert trajectories.counts(workspace.connect()) == {("episode", "approved"): 3}
         assert decisions.undo(workspace.connect(), "tester") is not None
+
+
+async def test_overlays_and_side_panels_show_it(
+    workspace: Workspace, db: sqlite3.Connection, opened: Opened, text: str
+) -> None:
+    thing = json.dumps({"loan_id": text, f"k{text}": text})
+    body = hostile(text)
+    body = body.with_turns((*body.turns[:2], body.turns[2].model_copy(update={"content": thing, "is_error": False})))
+    seed = put(db, "seed", hostile(text + "?"))
+    pk = put(db, "episode", body, source="synthetic", seed=seed)
+    changed = body.with_turns((body.turns[0].model_copy(update={"content": f"{text} {text}"}), *body.turns[1:]))
+    decisions.edit(db, pk, changed, [], "tester")
+    async with opened(workspace, (100, 60)) as bench:
+        await bench.keys("g", "e", "tab")
+        for key in ("d", "o", "d", "M", "L", "j", "j", "p", "j", "i", "escape", "k", "i", "s"):
+            await bench.keys(key)
+            plain(bench)
+        await bench.keys("escape", "g", "h", "c")
+        plain(bench)
+        await bench.keys("enter")
+        plain(bench)

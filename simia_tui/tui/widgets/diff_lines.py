@@ -6,7 +6,9 @@ A word that is gone stands as `[-word-]`, a new one as `{+word+}`, and the line 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
-from itertools import groupby
+from functools import partial
+from itertools import groupby, takewhile
+from operator import eq
 from typing import NamedTuple
 
 from simia_tui.model import Trajectory, Turn
@@ -15,8 +17,8 @@ from simia_tui.tui.widgets.line_view import Part
 from simia_tui.tui.widgets.pretty import pretty_arguments
 from simia_tui.tui.widgets.turn_lines import PRETTY_CHARS, Line, plural
 
-MAX_WORDS = 6_000
-"""Words (and gaps) of two texts together beyond which lines are compared, not words: keeps a key under 100 ms."""
+MOST = 1_000_000
+"""Pairs of words (or lines) that are compared; matching them takes 150 ms where all of them are changed."""
 AROUND = 1
 """Lines without a change that stay in view beside one with a change."""
 
@@ -60,17 +62,35 @@ def changes(original: Trajectory, now: Trajectory) -> list[Change]:
 
 
 def word_diff(before: str, after: str) -> list[tuple[str, str]]:
-    """The two texts as one: pieces with the sign "", "-" or "+"."""
-    left, right = _word.findall(before), _word.findall(after)
-    if len(left) + len(right) > MAX_WORDS:
-        left, right = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    pieces: list[tuple[str, str]] = []
+    """The two texts as one: pieces with the sign "", "-" or "+".
+
+    Compared are words, in long texts lines, and where those are too many the changed middle counts as one piece.
+    """
+    for split in (_word.findall, partial(str.splitlines, keepends=True)):
+        left, right = split(before), split(after)
+        start = _alike(left, right)
+        end = _alike(left[start:][::-1], right[start:][::-1])
+        middle = left[start : len(left) - end], right[start : len(right) - end]
+        if len(middle[0]) * len(middle[1]) <= MOST:
+            break
+    else:
+        middle = ["".join(middle[0])], ["".join(middle[1])]
+    pieces = [("", "".join(left[:start])), *_opcodes(*middle), ("", "".join(left[len(left) - end :]))]
+    return [piece for piece in pieces if piece[1]]
+
+
+def _alike(left: list[str], right: list[str]) -> int:
+    """How many entries the two lists have in common at their start."""
+    return sum(1 for _ in takewhile(bool, map(eq, left, right)))
+
+
+def _opcodes(left: list[str], right: list[str]) -> Iterator[tuple[str, str]]:
     for tag, start, end, new_start, new_end in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
         if tag == "equal":
-            pieces.append(("", "".join(left[start:end])))
-            continue
-        pieces += [("-", "".join(left[start:end])), ("+", "".join(right[new_start:new_end]))]
-    return [piece for piece in pieces if piece[1]]
+            yield "", "".join(left[start:end])
+        else:
+            yield "-", "".join(left[start:end])
+            yield "+", "".join(right[new_start:new_end])
 
 
 def diff_lines(before: str, after: str, width: int, *, opened: bool = True) -> list[Line]:

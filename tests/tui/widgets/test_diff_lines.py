@@ -42,9 +42,13 @@ def test_what_is_the_same_is_folded() -> None:
     ]
 
 
-def test_a_long_text_is_compared_by_lines() -> None:
-    before = "word " * 4000 + "\nend"
-    assert word_diff(before, before.replace("end", "fin"))[-2:] == [("-", "end"), ("+", "fin")]
+def test_a_long_text_is_compared_by_lines_and_a_longer_one_as_a_whole() -> None:
+    before = "".join(f"{n} word\n" for n in range(900))
+    after = "".join(f"{n} word\n" if n in (5, 500) else f"{n} other\n" for n in range(900))
+    signs = [sign for sign, text in word_diff(before, after) if "500" in text or "5 word" in text]
+    assert "" in signs and len(word_diff(before, after)) > 4
+    long = [f"{sign * 3} {n}\n" for sign in "ab" for n in range(2000)]
+    assert [sign for sign, _ in word_diff("".join(long[:2000]), "".join(long[2000:]))] == ["-", "+"]
 
 
 def test_every_turn_has_its_original_and_what_is_gone_is_kept() -> None:
