@@ -126,22 +126,23 @@ def one_by_one(source: Path, folder: Path) -> tuple[int, float]:
     from simia_tui import formats
 
     left = 0
-    with (folder / "rows.jsonl").open("w", encoding="utf-8") as sink:
+    with (folder / "rows.jsonl").open("wb") as sink:
         for row in formats.read(source, "sharegpt", PACK):
             if row.trajectory is not None:
-                sink.write(processed(row.trajectory) + "\n")
+                sink.write(processed(row.trajectory) + b"\n")
                 left += 1
     return left, _inside[0]
 
 
-def processed(trajectory: Any) -> str:
+def processed(trajectory: Any) -> bytes:
     from simia_tui import checks, formats
+    from simia_tui.formats.base import json_row
 
     pack, hints = _pack()
     start = time.process_time()
     checked, _ = checks.run(trajectory, trajectory.tools or pack.tools, hints)
     _inside[0] += time.process_time() - start
-    return json.dumps(formats.write_sharegpt_hermes(checked), ensure_ascii=False)
+    return json_row(formats.write_sharegpt_hermes(checked))
 
 
 _inside = [0.0]
@@ -165,9 +166,9 @@ def in_parallel(source: Path, folder: Path, workers: int) -> tuple[int, float]:
 
     left = 0
     values = (item.value for item in items(source))
-    with multiprocessing.Pool(workers) as pool, (folder / "rows.jsonl").open("w", encoding="utf-8") as sink:
+    with multiprocessing.Pool(workers) as pool, (folder / "rows.jsonl").open("wb") as sink:
         for lines in pool.imap(portion, portions(values)):
-            sink.write("".join(lines))
+            sink.write(b"".join(lines))
             left += len(lines)
     return left, 0.0
 
@@ -183,10 +184,10 @@ def portions(values: Iterator[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def portion(records: list[Any]) -> list[str]:
+def portion(records: list[Any]) -> list[bytes]:
     from simia_tui.formats.sharegpt import ShareGPT
 
-    return [processed(ShareGPT().read_record(record, PACK)) + "\n" for record in records]
+    return [processed(ShareGPT().read_record(record, PACK)) + b"\n" for record in records]
 
 
 def write_corpus(path: Path, rows: int, real: Path) -> int:
@@ -214,10 +215,9 @@ def real_rows(real: Path) -> Iterator[dict[str, Any]]:
 
 
 def demo_rows() -> Iterator[dict[str, Any]]:
-    from simia_tui import formats
-    from simia_tui.demo import world  # type: ignore[attr-defined]
+    from simia_tui import demo, formats
 
-    for trajectory in world.seeds(60, 1):
+    for trajectory in demo.seeds(60, 1):
         yield formats.write_sharegpt(trajectory)
 
 
