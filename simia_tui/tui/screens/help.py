@@ -57,9 +57,10 @@ class HelpScreen(ModalScreen[None]):
         titles = {"app": GROUPS[3], "table": GROUPS[1], "transcript": GROUPS[2]}
         keys: dict[str, list[str]] = {}
         meant: dict[str, tuple[str, str]] = {}
-        for _, binding, _enabled, tooltip in self._below.active_bindings.values():
-            if not binding.id:
-                continue
+        bindings = [(binding, tooltip) for _, binding, _, tooltip in self._below.active_bindings.values() if binding.id]
+        # What stands in the key bar is what a newcomer needs first.
+        for binding, tooltip in sorted(bindings, key=lambda found: not found[0].show):
+            assert binding.id is not None
             room = binding.id.partition(".")[0]
             keys.setdefault(binding.id, []).append(self.app.get_key_display(binding))
             meant[binding.id] = (titles.get(room, GROUPS[0]), tooltip or binding.tooltip or binding.description)
