@@ -5,6 +5,7 @@ content, nothing blinks or moves, the theme is set, and the terminal's own colou
 """
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +42,10 @@ SCREENS: dict[str, tuple[str, ...]] = {
 def still(filled: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workbench:
     """A workbench on which time stands still."""
     monkeypatch.setattr(training, "missing", lambda: [])
+    # What a run would need depends on the machine.
+    monkeypatch.setattr(
+        training, "forecast", lambda *_: SimpleNamespace(sentence=lambda: "About 2 minutes on the CPU.")
+    )
     for module in (home, jobs):
         monkeypatch.setattr(module, "Rates", lambda: Rates(clock=lambda: 0.0))
     app = Workbench(filled)

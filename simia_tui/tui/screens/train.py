@@ -9,6 +9,7 @@ from simia_tui.services.exporting import Preview
 from simia_tui.store import Query
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.screens.form import Field, Form
+from simia_tui.tui.widgets.turn_lines import plural
 
 
 class TrainDialog(Form):
@@ -59,7 +60,11 @@ class TrainDialog(Form):
         self.busy = False
         self._preview = preview
         demo = f", {preview.demo:,} of them made by the demo model" if preview.demo else ""
-        lines = [f"{len(preview.pks):,} episodes{demo}.", "", f"{'for':<18}{'rows':>8}{'dropped':>9}{'words lost':>12}"]
+        lines = [
+            f"{plural(len(preview.pks), 'episode')}{demo}.",
+            "",
+            f"{'for':<18}{'rows':>8}{'dropped':>9}{'words lost':>12}",
+        ]
         for target, found in preview.reports.items():
             lines.append(f"{target:<18}{found.kept:>8,}{found.dropped:>9,}{found.words_lost:>12,}")
         if preview.broken:
