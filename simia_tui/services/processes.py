@@ -4,6 +4,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from simia_tui.store import Workspace
@@ -21,8 +22,8 @@ def start(arguments: list[str], log: Path) -> int:
             start_new_session=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-    # The child is not waited for; without this the interpreter would warn that it still runs.
-    process.returncode = 0
+    # Somebody must take note of its end, or it stays in the process table as long as the workbench is open.
+    threading.Thread(target=process.wait, daemon=True).start()
     return process.pid
 
 
