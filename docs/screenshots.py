@@ -14,6 +14,7 @@ from pathlib import Path
 
 from simia_tui.model import JobStatus, TrainSpec
 from simia_tui.services import demo, exporting, processes, synthesis, training
+from simia_tui.settings import Settings
 from simia_tui.store import Query, Workspace, decisions, jobs, runs, trajectories
 from simia_tui.tui.app import Workbench
 
@@ -93,7 +94,7 @@ def main() -> None:
         train(workspace)
         asyncio.run(shoot(workspace, "exports", "g", "x"))
         asyncio.run(shoot(workspace, "home"))
-        planned = synthesis.plan(db, demo.settings_of(workspace), 2000, domain=demo.DOMAIN, concurrency=8)
+        planned = synthesis.plan(db, Settings.load(workspace.root), 2000, domain=demo.DOMAIN, concurrency=8)
         job = synthesis.queue(workspace, db, planned).id
         wait(lambda: jobs.job(db, job).done >= 40, "a job with results")
         asyncio.run(shoot(workspace, "jobs", "g", "j", patience=3.0))
