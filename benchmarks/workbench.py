@@ -207,27 +207,6 @@ def measure(root: Path, rows: int) -> None:
     terminal.drain()
     show("back to the start", [terminal.press("\x1b[H", head(1))], "")
     terminal.drain()
-    found = {
-        "filter status:approved, count shown": ("status:approved", 100),
-        "full text: a rare word, count shown": ("zanzibar", len(range(3, rows, 997))),
-        "full text: a word of every episode": ("episode", rows),
-    }
-    for name, (line, count) in found.items():
-        terminal.press("/", lambda text: "enter keeps" in text)
-        terminal.drain(0.1)
-        os.write(terminal._fd, b"\x15" + line[:-1].encode())
-        terminal.drain(0.4)
-        last = terminal.press(line[-1], lambda text: True)
-        started = time.perf_counter()
-        os.write(terminal._fd, b"\r")
-        done = terminal.wait(lambda text, count=count: f"{count:,} found" in text)
-        show(name, [last + (done - started) * 1000], "200")
-        terminal.drain()
-        os.write(terminal._fd, b"\x1b")
-        terminal.wait(lambda text: "all episodes" in text)
-        terminal.drain()
-        times.append(terminal.press("j", lambda text: True))
-        terminal.drain(0.1)
     print(f"{'resident memory, MB':<44}{terminal.resident_mb():>9.0f}")
     terminal.close()
 
