@@ -141,9 +141,8 @@ def _episode(rng: random.Random, spec: ToolSpec, n: int) -> Trajectory:
     turns = []
     for k in range(pairs // 2):
         said = " ".join(rng.choices(WORDS, k=60))
-        rare = " zanzibar" if n % 997 == 3 and k == 0 else ""
         turns += [
-            Turn(role="user", content=f"episode {n} {said}{rare}"),
+            Turn(role="user", content=f"episode {n} {said}"),
             Turn(role="assistant", tool_calls=(ToolCall(name="look_up", arguments={"q": n}, call_id=f"c{k}"),)),
             Turn(role="tool", call_id=f"c{k}", name="look_up", content=" ".join(rng.choices(WORDS, k=480))),
             Turn(role="assistant", content=" ".join(rng.choices(WORDS, k=80))),

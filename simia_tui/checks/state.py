@@ -6,7 +6,7 @@ it reports itself. So the rules stay silent rather than guess. What a write did 
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from simia_tui.checks.context import Context
 from simia_tui.checks.rule import Note, check
@@ -48,12 +48,6 @@ def _normal(text: str | None, context: Context) -> str:
         return " ".join((text or "").split()) if value is None else canonical_json(value)
     except (ValueError, RecursionError):
         return text or ""
-
-
-class _Fact(NamedTuple):
-    chain: Chain
-    field: str
-    value: Any
 
 
 def _contradictions(

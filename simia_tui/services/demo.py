@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from simia_tui import demo, formats
 from simia_tui.errors import SimiaError
-from simia_tui.model import JobStatus, RunStatus, TrainSpec
+from simia_tui.model import JobStatus, Kind, RunStatus, TrainSpec
 from simia_tui.services import exporting, scoring, synthesis, training, waiting
 from simia_tui.services.importing import import_files
 from simia_tui.settings import DEFAULT_TOML, Settings
@@ -50,11 +50,11 @@ def import_seeds(workspace: Workspace, n: int, random_seed: int) -> Path:
     return path
 
 
-def approve_clean(db: sqlite3.Connection, kind: str, limit: int | None = None) -> int:
+def approve_clean(db: sqlite3.Connection, kind: Kind, limit: int | None = None) -> int:
     """Approves what is pending and has no finding that stands (clean or repaired), as one act; returns how many."""
     pks: list[int] = []
     for verdict in ("clean", "repaired"):
-        query = Query(kind="seed" if kind == "seed" else "episode", status="pending", verdict=verdict)
+        query = Query(kind=kind, status="pending", verdict=verdict)
         pks += trajectories.ids(db, query).tolist()
     chosen = sorted(pks)[:limit]
     if chosen:
