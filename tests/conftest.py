@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, settings
 
 from simia_tui.store import Workspace
 
-settings.register_profile(
-    "simia", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
+_CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+settings.register_profile("explore", _CALM)
+# The same examples in every run: whether a change passes must not depend on luck.
+settings.register_profile("simia", _CALM, derandomize=True)
 settings.load_profile("simia")
 
 

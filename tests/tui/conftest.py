@@ -1,5 +1,6 @@
 """The workbench under test: no process is started, nothing blinks, and a helper waits for its threads."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from simia_tui.store import Workspace
 from simia_tui.tui.app import Workbench
 
 Opened = Callable[..., Any]
+PATIENCE_S = 60.0
+"""How long a thing is waited for; a busy machine may stand still for seconds."""
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +72,8 @@ class Driver:
 
     async def until(self, holds: Callable[[], bool]) -> str:
         """Lets the app go on until something holds; for what comes by a timer."""
-        for _ in range(400):
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
             if holds():
                 return self.text
             await self.pilot.pause(0.01)
