@@ -39,6 +39,22 @@ class PromptTemplate:
     version: str
     path: Path
 
+    @classmethod
+    def of(cls, text: str, path: Path) -> "PromptTemplate":
+        """The template with this text, as it is or would be at `path`."""
+        return cls(text, hashlib.sha256(text.encode()).hexdigest()[:12], path)
+
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """The names of what is filled in.
+
+        Raises:
+            UsageError: a `$` stands alone.
+        """
+        if not Template(self.text).is_valid():
+            self.fill(dict.fromkeys(Template(self.text).get_identifiers(), ""))
+        return frozenset(Template(self.text).get_identifiers())
+
     def fill(self, values: Mapping[str, str]) -> str:
         """The prompt with every placeholder replaced in one pass, so that data holding `$name` stays as it is.
 
@@ -68,7 +84,10 @@ class ErrorTemplate:
 
 @dataclass(frozen=True)
 class Pack:
-    """What is known of a domain. `folders` are searched in order for its files; `data` is its `pack.toml`."""
+    """What is known of a domain. `folders` are searched in order for its files; `data` is its `pack.toml`.
+
+    `templates` take the place of files, by kind: a job reads them once, and a file that changes changes no job.
+    """
 
     name: str
     title: str
@@ -79,6 +98,12 @@ class Pack:
     axes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     grammar: Grammar = GRAMMARS["calls"]
     errors: tuple[ErrorTemplate, ...] = ()
+    templates: Mapping[str, PromptTemplate] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of prompt that the pack has, or has from what it extends; sorted."""
+        return sorted({path.stem for folder in self.folders for path in folder.glob("*.md")} - {"policy"})
 
     def template(self, kind: str) -> PromptTemplate:
         """The template `<kind>.md`.
@@ -86,12 +111,13 @@ class Pack:
         Raises:
             UsageError: neither the pack nor what it extends has it, or it is not UTF-8 text.
         """
+        if kind in self.templates:
+            return self.templates[kind]
         path = find(self.folders, f"{kind}.md") if NAME.fullmatch(kind) else None
         if path is None:
             where = self.folders[0] / f"{kind}.md"
             raise UsageError(f"The pack {self.name} has no prompt template {kind!r}; write {where} to add one.")
-        text = read_text(path)
-        return PromptTemplate(text, hashlib.sha256(text.encode()).hexdigest()[:12], path)
+        return PromptTemplate.of(read_text(path), path)
 
 
 def find(folders: Sequence[Path], name: str) -> Path | None:

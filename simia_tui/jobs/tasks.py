@@ -4,6 +4,7 @@ import random
 import sqlite3
 import time
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -15,7 +16,7 @@ from simia_tui.model import Attempt, Finding, JobSpec, Origin, Outcome, Synthesi
 from simia_tui.simulate import reply as replies
 from simia_tui.simulate import synthesize
 from simia_tui.simulate.variation import with_controls
-from simia_tui.store import New, Workspace, likeness, trajectories
+from simia_tui.store import New, Workspace, likeness, prompts, trajectories
 from simia_tui.store.likeness import Likeness
 from simia_tui.store.screenings import Screened
 from simia_tui.store.tasks import MAX_ATTEMPTS, Result, Task
@@ -43,7 +44,7 @@ class Work(ABC):
         self._spec = spec
         self._db = db
         self._roots = workspace.prompt_roots()
-        self._pack = lru_cache(maxsize=None)(lambda domain: domains.load(domain, self._roots))
+        self._pack = lru_cache(maxsize=None)(self._make_pack)
         self._seed = lru_cache(maxsize=256)(lambda pk: trajectories.get(db, pk))
         self._inferred = self._infer(seeds)
         self._price = PriceTable.model_validate(spec.price) if spec.price else None
@@ -69,6 +70,20 @@ class Work(ABC):
     def _given_up(self, result: Result, prompt: synthesize.Prompt | None) -> Result:
         """A result of which nothing came, as this kind of job records it."""
         return result
+
+    def _make_pack(self, domain: str) -> domains.Pack:
+        """The pack with its prompts as they are now, so that a file that changes meanwhile changes nothing."""
+        pack = domains.load(domain, self._roots)
+        templates = {kind: self._template(pack, kind) for kind in pack.kinds}
+        for kind, template in templates.items():
+            prompts.keep(self._db, domain, kind, template.version, template.text)
+        return replace(pack, templates=templates)
+
+    def _template(self, pack: domains.Pack, kind: str) -> domains.PromptTemplate:
+        template, version = pack.template(kind), self._spec.prompts.get(kind)
+        if version is None:
+            return template
+        return domains.PromptTemplate.of(prompts.text(self._db, pack.name, kind, version), template.path)
 
     def _worst(self, seed: int) -> Usage:
         """The most tokens that a request with this seed takes."""
@@ -174,7 +189,7 @@ class Synthesis(Work):
     def _make_writer(self, pk: int) -> synthesize.Writer:
         seed, spec = self._seed(pk), self.spec
         pack = self._pack(seed.domain)
-        axes = with_controls(pack.axes, spec.axes, spec.errors, spec.feedback)
+        axes = with_controls(pack.axes, spec.axes, spec.errors, spec.feedback, spec.target)
         return synthesize.Writer(pack, seed, self.tools(seed), axes)
 
     def prompt(self, task: Task) -> synthesize.Prompt:

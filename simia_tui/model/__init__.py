@@ -38,6 +38,7 @@ from simia_tui.model.work import (
     Run,
     RunStatus,
     SynthesizeSpec,
+    Target,
     TrainSpec,
     Usage,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "Severity",
     "Status",
     "SynthesizeSpec",
+    "Target",
     "ToolCall",
     "ToolSpec",
     "TrainSpec",

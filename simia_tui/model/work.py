@@ -32,7 +32,8 @@ class RequestSpec(Record):
     `price` is in USD per 1,000,000 tokens (`input`, `cached`, `output`) of the standard tier, None where it is not
     known. Failed tasks are
     replaced until the target is reached, by at most `spare` times the target. A job stops when more than `most_copies`
-    of its latest results are near-duplicates (None: it never does).
+    of its latest results are near-duplicates (None: it never does). `prompts` names versions of templates by kind that
+    take the place of the ones in force.
     """
 
     domain: str | None = None
@@ -54,19 +55,29 @@ class RequestSpec(Record):
     defect_rate: float = 0.25
     spare: float = 0.5
     most_copies: float | None = 0.8
+    prompts: dict[str, str] = {}
+
+
+class Target(Record):
+    """A hole of the coverage map that a job fills: calls of `tool` that succeed or fail, `error` in which words."""
+
+    tool: str
+    outcome: Literal["success", "error"] | None = None
+    error: str | None = None
 
 
 class SynthesizeSpec(RequestSpec):
     """What a synthesize job was asked for.
 
     `axes` replace axes of the domain's pack by name; `errors` and `feedback` say how often tools fail and how much they
-    tell (None: as the exemplar has it).
+    tell (None: as the exemplar has it). `target` is what every episode is asked to show.
     """
 
     kind: Literal["synthesize"] = "synthesize"
     axes: dict[str, tuple[str, ...]] = {}
     errors: Literal["none", "few", "some", "many"] | None = None
     feedback: Literal["rich", "terse", "binary"] | None = None
+    target: Target | None = None
 
 
 class PrefilterSpec(RequestSpec):

@@ -4,6 +4,8 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from simia_tui.model import Target
+
 ErrorProfile = Literal["none", "few", "some", "many"]
 Feedback = Literal["rich", "terse", "binary"]
 
@@ -55,8 +57,9 @@ def with_controls(
     own: Mapping[str, Sequence[str]],
     errors: ErrorProfile | None,
     feedback: Feedback | None,
+    target: Target | None = None,
 ) -> dict[str, tuple[str, ...]]:
-    """The axes of a job: those of its pack, the job's `own` in their place, and what it asks of tool errors."""
+    """The axes of a job: those of its pack, the job's `own` in their place, what it asks of tool errors, its target."""
     merged = {name: tuple(values) for name, values in {**axes, **own}.items()}
     if errors is not None:
         merged["tool errors"] = ERRORS[errors]
@@ -64,7 +67,18 @@ def with_controls(
             merged["kind of error, if any"] = FAILURES
     if feedback is not None:
         merged["tool answers"] = (FEEDBACK[feedback],)
+    if target is not None:
+        merged["must occur, whatever else gives way"] = (asked_for(target),)
     return merged
+
+
+def asked_for(target: Target) -> str:
+    """A target as a prompt says it."""
+    call = f"the assistant calls {target.tool}"
+    if target.error is not None:
+        return f"{call}, and the tool refuses in words like these: {target.error}"
+    how = {"error": ", and the tool refuses", "success": ", and the call succeeds", None: ""}[target.outcome]
+    return call + how
 
 
 def chi_square(counts: Sequence[int]) -> float:
