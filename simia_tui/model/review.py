@@ -121,7 +121,7 @@ class Decision(Record):
 
     pk: int
     trajectory: str
-    action: Literal["approve", "reject", "flag", "edit", "undo", "redo", "reset"]
+    action: Literal["approve", "reject", "flag", "edit", "take", "undo", "redo", "reset"]
     at: float
     reviewer: str
     fault: Fault | None = None

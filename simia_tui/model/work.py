@@ -91,7 +91,18 @@ class PrefilterSpec(RequestSpec):
     most_copies: float | None = None
 
 
-JobSpec = SynthesizeSpec | PrefilterSpec
+class ResimulateSpec(RequestSpec):
+    """What a resimulate job was asked for: the end of an episode each, from a turn on. `store.remakes` says from which.
+
+    No episode stands in for another.
+    """
+
+    kind: Literal["resimulate"] = "resimulate"
+    spare: float = 0.0
+    most_copies: float | None = None
+
+
+JobSpec = SynthesizeSpec | PrefilterSpec | ResimulateSpec
 
 
 class Job(Record):

@@ -7,11 +7,10 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from simia_tui import formats
-from simia_tui.errors import UsageError
 from simia_tui.formats import Issue, Preflight, RowError, decided
 from simia_tui.model import Trajectory
 from simia_tui.services.bodies import body
-from simia_tui.store import Query, decisions, trajectories
+from simia_tui.store import Query, trajectories
 from simia_tui.store.trajectories import Row
 
 CANDIDATES = 8
@@ -131,19 +130,9 @@ def _user_differs(row: dict[str, Any]) -> str | None:
 
 
 def original(db: sqlite3.Connection, row: Row) -> Trajectory | None:
-    """What a reviewer's edit replaced, None where the body that counts was not edited.
-
-    Edits make the last revisions; before them stands what came in, and what the rules made of it if they changed it.
-    """
-    edits = sum(decision.action == "edit" for decision in decisions.history(db, row.pk))
-    if not edits:
-        return None
-    try:
-        trajectories.get(db, row.pk, edits + 1)
-        base = 1
-    except UsageError:
-        base = 0
-    return trajectories.get(db, row.pk, base) if row.revision > base else None
+    """What a reviewer's edit replaced, None where the body that counts was not edited."""
+    made = trajectories.as_made(db, row.pk)
+    return trajectories.get(db, row.pk, made) if row.revision > made else None
 
 
 def _stepwise(db: sqlite3.Connection, query: Query) -> Iterator[Made]:

@@ -12,8 +12,9 @@ class _Rule(NamedTuple):
 _RESULT = (
     "NOT EXISTS (SELECT 1 FROM trajectories x WHERE x.job = {0}.job AND x.ord = {0}.ord)"
     " AND NOT EXISTS (SELECT 1 FROM screenings s WHERE s.job = {0}.job AND s.ord = {0}.ord AND s.opinion <> 'error')"
+    " AND NOT EXISTS (SELECT 1 FROM remakes r WHERE r.job = {0}.job AND r.ord = {0}.ord AND r.proposed IS NOT NULL)"
 )
-"""That a task (or attempt) brought neither a trajectory nor a verdict."""
+"""That a task (or attempt) brought neither a trajectory, nor a verdict, nor a new end."""
 
 _RULES = (
     _Rule(

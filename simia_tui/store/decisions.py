@@ -26,6 +26,14 @@ class State(NamedTuple):
     revision: int
 
 
+class Change(NamedTuple):
+    """A trajectory with the revision that is to count from now on (None: the one that counts already), and a note."""
+
+    trajectory: int
+    revision: int | None
+    note: str | None = None
+
+
 class Undone(NamedTuple):
     """What `undo` or `redo` did. `skipped` were changed by somebody else since and were left alone."""
 
@@ -64,10 +72,18 @@ def edit(
 ) -> int:
     """Makes `body` the revision that counts; its status stays. The former revisions are kept. Returns the batch."""
     with write(db):
-        before = _state(db, pk)
-        batch = _batch(db, reviewer, "edit", 1)
         revision = trajectories.add_revision(db, pk, reviewer, body, findings)
-        after = before._replace(revision=revision)
+        return switch_within(db, [Change(pk, revision, note)], "edit", reviewer)
+
+
+def switch_within(
+    db: sqlite3.Connection, changes: Sequence[Change], action: Literal["edit", "take"], reviewer: str
+) -> int:
+    """Makes other revisions count as one act; statuses stay. Part of the caller's transaction; gives the batch."""
+    batch = _batch(db, reviewer, action, len(changes))
+    for pk, revision, note in changes:
+        before = _state(db, pk)
+        after = before if revision is None else before._replace(revision=revision)
         _log(db, batch, pk, before, after, note)
         _set(db, pk, before, after)
     return batch

@@ -4,13 +4,14 @@ import json
 import sqlite3
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 from simia_tui.errors import UsageError
 from simia_tui.model import Attempt, Job, JobSpec, JobStatus
 from simia_tui.store.codec import to_json, unpack
 from simia_tui.store.connection import write
-from simia_tui.store.tasks import Desired
 
+Desired = Literal["running", "paused", "cancelled"]
 DEAD_S = 120.0
 """Seconds without a sign of life after which nobody is taken to work on a running job."""
 
@@ -24,18 +25,23 @@ _JOB = (
 
 
 def create(db: sqlite3.Connection, spec: JobSpec, seeds: Sequence[int], priority: int = 0) -> int:
-    """Queues a job with one task per entry of `seeds` (keys of seed trajectories, in task order)."""
+    """Queues a job with one task per entry of `seeds` (keys of trajectories, in task order)."""
     with write(db):
-        cursor = db.execute(
-            "INSERT INTO jobs (kind, spec, demo, target, created, priority) VALUES (?, ?, ?, ?, ?, ?)",
-            (spec.kind, to_json(spec), spec.demo, len(seeds), time.time(), priority),
-        )
-        job = cursor.lastrowid
-        assert job is not None
-        db.executemany(
-            "INSERT INTO tasks (job, ord, seed) VALUES (?, ?, ?)",
-            ((job, ord_, seed) for ord_, seed in enumerate(seeds)),
-        )
+        return create_within(db, spec, seeds, priority)
+
+
+def create_within(db: sqlite3.Connection, spec: JobSpec, seeds: Sequence[int], priority: int = 0) -> int:
+    """`create` as part of a transaction that the caller holds."""
+    cursor = db.execute(
+        "INSERT INTO jobs (kind, spec, demo, target, created, priority) VALUES (?, ?, ?, ?, ?, ?)",
+        (spec.kind, to_json(spec), spec.demo, len(seeds), time.time(), priority),
+    )
+    job = cursor.lastrowid
+    assert job is not None
+    db.executemany(
+        "INSERT INTO tasks (job, ord, seed) VALUES (?, ?, ?)",
+        ((job, ord_, seed) for ord_, seed in enumerate(seeds)),
+    )
     return job
 
 

@@ -13,13 +13,14 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from simia_tui.model import Attempt, Finding, Outcome, Severity
-from simia_tui.store import screenings, trajectories
+from simia_tui.store import remakes, screenings, trajectories
 from simia_tui.store.codec import pack, to_json
 from simia_tui.store.connection import write
+from simia_tui.store.jobs import Desired
 from simia_tui.store.likeness import Likeness, nearest, put
+from simia_tui.store.remakes import Remade
 from simia_tui.store.screenings import Screened
 
-Desired = Literal["running", "paused", "cancelled"]
 LOG_CHARS = 1_000_000
 """How much of one raw reply is kept."""
 
@@ -51,7 +52,7 @@ class Task(NamedTuple):
 
 
 class Result(NamedTuple):
-    """How an attempt ended. `state` is where the task goes; `new` or `screened` is what came of it, if anything did."""
+    """How an attempt ended. `state` is where the task goes; `new`, `screened` or `remade` is what came of it."""
 
     task: Task
     attempt: Attempt
@@ -62,6 +63,7 @@ class Result(NamedTuple):
     why: str | None = None
     likeness: Likeness | None = None
     screened: Screened | None = None
+    remade: Remade | None = None
 
 
 class Turn(NamedTuple):
@@ -230,6 +232,8 @@ def _record(db: sqlite3.Connection, result: Result) -> None:
         _add(db, task.job, result.new, result.likeness)
     if result.screened is not None:
         screenings.add_within(db, result.screened)
+    if result.remade is not None:
+        remakes.land_within(db, task.job, task.ord, result.remade)
     usage, cost = attempt.usage, attempt.cost_nano
     db.execute(
         "UPDATE jobs SET done = done + ?, failed = failed + ?, tokens_in = tokens_in + ?, tokens_out = tokens_out + ?,"

@@ -174,6 +174,14 @@ def add_revision(db: sqlite3.Connection, pk: int, author: str, body: Trajectory,
     return int(last) + 1
 
 
+def as_made(db: sqlite3.Connection, pk: int) -> int:
+    """The revision that source and rules made, before anybody changed it."""
+    (revision,) = db.execute(
+        "SELECT max(revision) FROM bodies WHERE trajectory = ? AND author IN ('source', 'rules')", (pk,)
+    ).fetchone()
+    return int(revision)
+
+
 def put_findings(db: sqlite3.Connection, pk: int, revision: int, findings: Sequence[Finding]) -> None:
     """Replaces the findings of one revision."""
     db.execute("DELETE FROM findings WHERE trajectory = ? AND revision = ?", (pk, revision))
