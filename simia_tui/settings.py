@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from simia_tui.errors import UsageError
-from simia_tui.model import Record
+from simia_tui.model import Api, Effort, Record, Structured, Tier
 
 if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
@@ -26,8 +26,6 @@ DEMO = "demo"
 """The name that stands for the offline demo model wherever an endpoint is named."""
 
 Role = Literal["simulator", "prefilter", "user", "judge", "agent"]
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
-Tier = Literal["flex"]
 ROLES: tuple[Role, ...] = get_args(Role)
 """The parts that endpoints play."""
 
@@ -42,41 +40,6 @@ KEY_SHAPE = re.compile(
 """What a secret looks like in the wild, also half masked by a vendor (`sk-ab****yz`)."""
 
 _KEY_QUERY = re.compile(r"[?&][\w-]*(key|token|secret)=", re.IGNORECASE)
-
-DEFAULT_TOML = """\
-# Settings of this workspace. Everything may be left out: without an endpoint the offline demo model is used.
-# Keys never stand in this file. `key_env` names the environment variable that holds the key.
-
-# An endpoint that speaks OpenAI chat completions. Add as many as you like, each under its own name.
-# [endpoint.openai]
-# base_url = "https://api.openai.com/v1"
-# model = "gpt-5-mini"
-# key_env = "OPENAI_API_KEY"
-# price = { input = 0.25, cached = 0.025, output = 2.0 }   # USD per 1,000,000 tokens; overrules our table
-
-# reasoning_effort = "low"                                 # of reasoning models; left to the vendor if left out
-# service_tier = "flex"                                    # half the price, slower, now and then unavailable
-
-# [endpoint.local]
-# base_url = "http://127.0.0.1:8000/v1"                    # vLLM, Ollama and the like; no key needed
-# model = "Qwen/Qwen3-8B"
-
-[roles]
-# simulator = "openai"     # which endpoint writes episodes; "demo" for the offline demo model
-# prefilter = "local"      # which one screens seeds; so also user, judge and agent; the simulator's if left out
-
-[reviewer]
-# name = "ada"             # who decides; the login name if left out
-
-[ui]
-# theme = "textual-dark"   # any theme of Textual
-# animations = false     # smooth scrolling costs 80 ms and 250 kB a page over SSH
-# refresh_hz = 4.0         # how often the screens look for news in the database, per second
-
-[keys]
-# "review.approve" = "y"   # other keys for acts of the workbench; there ? and then n shows their names
-# "review.redo" = "U,ctrl+r"
-"""
 
 
 def login_name() -> str:
@@ -100,13 +63,18 @@ class Price(Record):
 class EndpointSettings(Record):
     """One server that speaks OpenAI chat completions. `key_env` None: the server wants no key.
 
-    `reasoning_effort` and `service_tier` are sent along where they are set. `price` is that of the standard tier.
+    `api` "azure" is Azure OpenAI with an `api_version`: `base_url` is the resource, `model` the deployment.
+    `structured` is what the server can hold replies to; None: as vendors are known to. `reasoning_effort` and
+    `service_tier` are sent along where they are set. `price` is that of the standard tier.
     """
 
     name: str = Field(min_length=1)
     base_url: str
     model: str = Field(min_length=1)
     key_env: str | None = None
+    api: Api = "openai"
+    api_version: str | None = None
+    structured: Structured | None = None
     price: Price | None = None
     reasoning_effort: Effort | None = None
     service_tier: Tier | None = None
@@ -128,6 +96,21 @@ class EndpointSettings(Record):
         if value is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", value):
             raise ValueError("must be the name of an environment variable in capitals, like OPENAI_API_KEY")
         return value
+
+    @model_validator(mode="after")
+    def _fits_its_api(self) -> Self:
+        if self.api == "azure" and not self.api_version:
+            raise ValueError('api = "azure" needs an api_version, like "2024-10-21"')
+        if self.api == "azure" and "/openai" in urlsplit(self.base_url).path:
+            raise ValueError('with api = "azure", base_url is the resource alone: https://NAME.openai.azure.com')
+        return self
+
+    @property
+    def offers(self) -> Structured:
+        """What replies can be held to: as set, else JSON schemas where the vendor is known for them."""
+        host = urlsplit(self.base_url).hostname or ""
+        known = host.endswith((".openai.com", ".openai.azure.com"))
+        return self.structured or ("json_schema" if known else "none")
 
 
 class RoleSettings(Record):
@@ -158,6 +141,9 @@ class Settings(Record):
     """All settings of a workspace, checked. Made by `Settings.load`."""
 
     endpoint: dict[str, EndpointSettings] = {}
+    prices: dict[str, Price] = {}
+    """USD per 1,000,000 tokens by model name; they overrule the built-in table, an endpoint's own `price` both."""
+
     roles: RoleSettings = RoleSettings()
     reviewer: ReviewerSettings = Field(default_factory=ReviewerSettings)
     ui: UiSettings = UiSettings()
@@ -282,6 +268,11 @@ class Settings(Record):
         """
         named: str | None = getattr(self.roles, role)
         return self.simulator() if named is None else self.endpoint.get(named)
+
+    def price_of(self, endpoint: EndpointSettings, model: str) -> Price | None:
+        """What the settings say that `model` costs at `endpoint`; None: see the built-in table."""
+        listed = self.prices.get(model)
+        return listed if model != endpoint.model and listed is not None else endpoint.price or listed
 
     def played_by_demo(self) -> Self:
         """The same settings with the offline demo model in every role."""

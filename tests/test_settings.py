@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from simia_tui.errors import UsageError
-from simia_tui.settings import DEFAULT_TOML, ROLES, Settings
+from simia_tui.presets import DEFAULT_TOML, PRESETS
+from simia_tui.settings import ROLES, EndpointSettings, Price, Settings
 
 VARIABLES = (
     "OPENAI_API_KEY",
@@ -245,3 +246,44 @@ def test_effort_and_tier_are_checked(tmp_path: Path) -> None:
     assert (endpoint.reasoning_effort, endpoint.service_tier) == ("high", "flex")
     assert "reasoning_effort" in refusal(tmp_path, whole + 'reasoning_effort = "huge"')
     assert "service_tier" in refusal(tmp_path, whole + 'service_tier = "batch"')
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_an_endpoint_of_its_name(tmp_path: Path, name: str) -> None:
+    endpoint = load(tmp_path, PRESETS[name]).simulator()
+    assert endpoint is not None
+    assert endpoint.name == name
+    assert load(tmp_path, DEFAULT_TOML + PRESETS[name]).simulator() == endpoint
+
+
+def test_azure_wants_a_version_and_the_resource_alone(tmp_path: Path) -> None:
+    azure = '[endpoint.x]\napi = "azure"\nmodel = "d"\nbase_url = "https://n.openai.azure.com{}"\n{}'
+    assert "api_version" in refusal(tmp_path, azure.format("", ""))
+    assert "resource alone" in refusal(tmp_path, azure.format("/openai/v1", 'api_version = "v"'))
+    endpoint = load(tmp_path, azure.format("", 'api_version = "v"')).simulator()
+    assert endpoint is not None
+    assert endpoint.offers == "json_schema"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "set_to", "offers"),
+    [
+        ("https://api.openai.com/v1", None, "json_schema"),
+        ("https://api.openai.com/v1", "none", "none"),
+        ("http://127.0.0.1:8000/v1", None, "none"),
+        ("http://127.0.0.1:8000/v1", "json_object", "json_object"),
+        ("https://notopenai.com/v1", None, "none"),
+    ],
+)
+def test_structured_output_is_asked_for_where_it_is_offered(base_url: str, set_to: str | None, offers: str) -> None:
+    assert EndpointSettings(name="x", base_url=base_url, model="m", structured=set_to).offers == offers
+
+
+def test_prices_of_the_user_come_before_the_table(tmp_path: Path) -> None:
+    settings = load(tmp_path, TWO + '[prices."gpt-5"]\ninput = 9\noutput = 9\n[prices.qwen]\ninput = 1\noutput = 2\n')
+    big, small = settings.endpoint["big"], settings.endpoint["small"]
+    assert settings.price_of(big, "gpt-5") == big.price
+    assert settings.price_of(small, "gpt-5") == Price(input=9, output=9)
+    assert settings.price_of(small, "qwen") == Price(input=1, output=2)
+    assert settings.price_of(small, "other") is None
+    assert "prices.x.output" in refusal(tmp_path, "[prices.x]\ninput = 1")

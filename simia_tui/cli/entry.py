@@ -16,6 +16,7 @@ _MODULES = {
     "init": "workspace",
     "doctor": "workspace",
     "demo": "workspace",
+    "config": "config",
     "import": "data",
     "quarantine": "data",
     "seeds": "data",

@@ -11,7 +11,8 @@ import click
 
 from simia_tui import __version__
 from simia_tui.cli.common import json_option, load_settings, print_json, print_table, workspace_option
-from simia_tui.settings import DEFAULT_TOML, ROLES, EndpointSettings
+from simia_tui.presets import DEFAULT_TOML
+from simia_tui.settings import ROLES, EndpointSettings
 from simia_tui.store import Workspace
 
 

@@ -22,7 +22,7 @@ from simia_tui.jobs.journal import Journal
 from simia_tui.jobs.runner import Ending, Runner, Stop
 from simia_tui.jobs.screening import SeedScreening
 from simia_tui.jobs.tasks import Synthesis, Work
-from simia_tui.llm import Endpoint, Pacer
+from simia_tui.llm import Endpoint, Pacer, endpoint_of
 from simia_tui.model import Job, JobStatus, PrefilterSpec
 from simia_tui.store import Workspace, jobs, tasks
 
@@ -163,14 +163,7 @@ class Desk:
 
             server = DemoServer(self._workspace.truth, random_seed=spec.random_seed, defect_rate=spec.defect_rate)
             base_url = stack.enter_context(server).base_url
-        return Endpoint(
-            name=spec.endpoint,
-            base_url=str(base_url),
-            model=spec.model,
-            key_env=spec.key_env,
-            reasoning_effort=spec.reasoning_effort,
-            service_tier=spec.service_tier,
-        )
+        return endpoint_of(spec, base_url)
 
     def _pacer(self, endpoint: Endpoint, job: Job) -> Pacer:
         key = ("" if job.spec.demo else endpoint.base_url, endpoint.model, endpoint.key_env)

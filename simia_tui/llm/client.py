@@ -6,10 +6,8 @@ Retries live in the job's database, so the SDK's own are off: they would buy the
 import asyncio
 import os
 import re
-import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -19,11 +17,12 @@ from simia_tui.llm import faults, usage
 from simia_tui.llm.limits import Limits, limits
 from simia_tui.llm.redact import one_line, redact, redact_reply, storable
 from simia_tui.llm.reply import Body, read_body
-from simia_tui.model import Outcome, Record, Usage
+from simia_tui.llm.structure import Schema, response_format
+from simia_tui.llm.transport import connect
+from simia_tui.model import Outcome, Record, Structured, Usage
 from simia_tui.settings import EndpointSettings as Endpoint
 
 if TYPE_CHECKING:
-    import aiohttp
     import httpx2
     from openai import AsyncOpenAI
 
@@ -31,15 +30,10 @@ Message = Mapping[str, Any]
 """A message in the OpenAI shape: `{"role": ..., "content": ...}`."""
 
 _RAW_CHARS = 4000
-_CONNECT_SECONDS = 10.0
 FLEX_SECONDS = 900.0
 """What the flex tier must be given at least: its answers wait until there is room."""
 
-# Below the 5 s after which common Python servers drop an idle connection, so that none is used while it is closed.
-_IDLE_SECONDS = 4.0
-_NO_KEY = "none"
 _REASONING = re.compile(r"(?:^|/)(?:o\d|gpt-[5-9](?!.*-chat))", re.IGNORECASE)
-_LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1")
 
 
 class Reply(Record):
@@ -49,6 +43,7 @@ class Reply(Record):
     (4,000 characters) of what came where no completion could be read. `usage` is all zero where nothing was billed.
     `response_id` is the completion's id, `request_id` that of the HTTP exchange; `retry_after` is in seconds; `limits`
     is what the answer's headers say of the endpoint's limits, `service_tier` the tier that the answer says it used.
+    `structured` is what the reply was held to; `note` is a sentence on the endpoint that the user is to hear of once.
     """
 
     outcome: Outcome
@@ -64,6 +59,8 @@ class Reply(Record):
     raw: str | None = None
     limits: Limits | None = None
     service_tier: str | None = None
+    structured: Structured = "none"
+    note: str | None = None
 
 
 class Client:
@@ -83,23 +80,13 @@ class Client:
         # The host alone would not tell two endpoints of one gateway apart.
         options = {"reasoning_effort": endpoint.reasoning_effort, "service_tier": endpoint.service_tier}
         self._options = {name: value for name, value in options.items() if value is not None}
+        self._structured = endpoint.offers
         self._least_timeout = FLEX_SECONDS if endpoint.service_tier == "flex" else 0.0
         self._host = f"{endpoint.name} ({urlsplit(endpoint.base_url).hostname})"
 
     async def __aenter__(self) -> Self:
-        import openai
-
         self._key = os.environ.get(self.endpoint.key_env, "").strip() if self.endpoint.key_env else None
-        self._sdk = openai.AsyncOpenAI(
-            base_url=self.endpoint.base_url,
-            # Some key must be given, or the SDK sends OPENAI_API_KEY to a server that was never meant to see it.
-            api_key=self._key or _NO_KEY,
-            max_retries=0,
-            http_client=_http_client(self.endpoint.base_url, self.concurrency),
-        )
-        if not (urlsplit(self.endpoint.base_url).hostname or "").endswith(".openai.com"):
-            # The SDK takes these from the environment and would tell them to every server.
-            self._sdk.organization = self._sdk.project = None
+        self._sdk = connect(self.endpoint, self._key, self.concurrency)
         return self
 
     async def __aexit__(
@@ -110,11 +97,17 @@ class Client:
             self._sdk = None
 
     async def complete(
-        self, messages: Sequence[Message], max_tokens: int = 8000, temperature: float = 1.0, timeout: float = 600.0
+        self,
+        messages: Sequence[Message],
+        max_tokens: int = 8000,
+        temperature: float = 1.0,
+        timeout: float = 600.0,
+        schema: Schema | None = None,
     ) -> Reply:
         """Ask for one completion; `timeout` in seconds is for the whole exchange, connecting included.
 
-        The flex tier is given 900 s at least.
+        The flex tier is given 900 s at least. The reply is held to `schema` as far as the endpoint offers it. One that
+        refuses the request because of that is asked again without, in the same attempt, and never held to one again.
 
         A fault of the endpoint is a `Reply` with its outcome, never an exception. Only cancellation passes through.
 
@@ -126,8 +119,40 @@ class Client:
         if (problem := self._key_problem()) is not None:
             return Reply(outcome=Outcome.BAD_KEY, message=problem)
         started = time.monotonic()
-        reply = await self._exchange(messages, max_tokens, temperature, max(timeout, self._least_timeout))
-        return reply.model_copy(update={"latency_ms": round((time.monotonic() - started) * 1000)})
+        body, seconds = self.body(messages, max_tokens, temperature, schema), max(timeout, self._least_timeout)
+        level = self._structured if "response_format" in body else "none"
+        reply = await self._exchange(body, max_tokens, seconds)
+        if level != "none" and reply.status_code in (400, 422) and reply.outcome is Outcome.BAD_REQUEST:
+            refused = reply
+            del body["response_format"]
+            reply = await self._exchange(body, max_tokens, seconds)
+            level = "none"
+            if reply.status_code == 200:
+                reply = reply.model_copy(update={"note": self._ask_plainly(refused.message)})
+        passed = round((time.monotonic() - started) * 1000)
+        return reply.model_copy(update={"latency_ms": passed, "structured": level})
+
+    def _ask_plainly(self, said: str) -> str | None:
+        """Holds no reply to a schema from now on; the sentence about it, once."""
+        if self._structured == "none":
+            return None
+        was, self._structured = self._structured, "none"
+        return f"{self._host} does not take {was}, so replies are read as they come from now on ({said})"
+
+    def body(
+        self, messages: Sequence[Message], max_tokens: int, temperature: float, schema: Schema | None = None
+    ) -> dict[str, Any]:
+        """The request for one completion as it is sent."""
+        endpoint = self.endpoint
+        # The name of an Azure deployment need not tell its model.
+        reasons = endpoint.api == "azure" and endpoint.reasoning_effort is not None
+        return {
+            "model": endpoint.model,
+            "messages": list(messages),
+            **parameters(endpoint.model, max_tokens, temperature, reasons),
+            **self._options,
+            **response_format(self._structured, schema),
+        }
 
     def _key_problem(self) -> str | None:
         name = self.endpoint.key_env
@@ -139,16 +164,14 @@ class Client:
             return f"The environment variable {name} holds characters that no key has; set it anew."
         return None
 
-    async def _exchange(
-        self, messages: Sequence[Message], max_tokens: int, temperature: float, timeout: float
-    ) -> Reply:
+    async def _exchange(self, body: dict[str, Any], max_tokens: int, timeout: float) -> Reply:
         import openai
 
-        chars = _chars(messages)
+        chars = _chars(body["messages"])
         deadline = asyncio.timeout(timeout)
         try:
             async with deadline:
-                answer = await self._send(messages, max_tokens, temperature)
+                answer = await self._send(body)
         except openai.APIStatusError as error:
             return self._refused(error.response)
         except Exception as error:  # noqa: BLE001 - the SDK lets exceptions of four libraries through; each becomes a reply
@@ -160,21 +183,12 @@ class Client:
             return self._failed(fault, usage.estimate(chars, max_tokens) if fault.billed else Usage())
         return self._answered(answer, read_body(answer.content, self._host), chars, max_tokens)
 
-    async def _send(self, messages: Sequence[Message], max_tokens: int, temperature: float) -> "httpx2.Response":
+    async def _send(self, body: dict[str, Any]) -> "httpx2.Response":
         import httpx2
 
         assert self._sdk is not None
         # Posted as it is: the SDK's typed method would walk through the whole prompt again, 1 ms a request.
-        return await self._sdk.post(
-            "/chat/completions",
-            cast_to=httpx2.Response,
-            body={
-                "model": self.endpoint.model,
-                "messages": list(messages),
-                **parameters(self.endpoint.model, max_tokens, temperature),
-                **self._options,
-            },
-        )
+        return await self._sdk.post("/chat/completions", cast_to=httpx2.Response, body=body)
 
     def _answered(self, answer: "httpx2.Response", body: Body, chars: int, max_tokens: int) -> Reply:
         unread = body.outcome is Outcome.BAD_REPLY or not body.billed
@@ -231,59 +245,15 @@ class Client:
         return redact(raw[: _RAW_CHARS * 16].decode("utf-8", "replace"), self._key)[:_RAW_CHARS]
 
 
-def parameters(model: str, max_tokens: int, temperature: float) -> dict[str, Any]:
-    """The sampling fields of a request; reasoning models (o1 and later, gpt-5 and later) take no temperature."""
-    if _REASONING.search(model):
+def parameters(model: str, max_tokens: int, temperature: float, reasons: bool = False) -> dict[str, Any]:
+    """The sampling fields of a request; reasoning models (o1 and later, gpt-5 and later) take no temperature.
+
+    `reasons` says of a model that it is one where its name does not tell.
+    """
+    if reasons or _REASONING.search(model):
         return {"max_completion_tokens": max_tokens}
     return {"max_tokens": max_tokens, "temperature": temperature}
 
 
 def _chars(messages: Iterable[Message]) -> int:
     return sum(len(content) for message in messages if isinstance(content := message.get("content"), str))
-
-
-def _http_client(base_url: str, concurrency: int) -> "httpx2.AsyncClient":
-    import httpx2
-    from openai import DefaultAioHttpClient
-
-    http = DefaultAioHttpClient(
-        limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
-        timeout=httpx2.Timeout(None, connect=_CONNECT_SECONDS),
-        follow_redirects=False,
-        # A proxy for the outside world cannot reach this machine's own loopback.
-        trust_env=not _LOOPBACK.fullmatch(urlsplit(base_url).hostname or ""),
-    )
-    for transport in (http._transport, *http._mounts.values()):
-        # The transport makes its session at the first request, by this hook if it is set; it has no public setter.
-        if getattr(transport, "client", ...) is None:
-            transport.client = partial(_session, transport)  # type: ignore[union-attr] # see above
-    return http
-
-
-def _session(transport: Any) -> "aiohttp.ClientSession":
-    """A session without aiohttp's limits (100 connections, 300 s) and with probes on silent connections."""
-    import aiohttp
-
-    connector = aiohttp.TCPConnector(
-        limit=0,
-        ttl_dns_cache=300,
-        keepalive_timeout=_IDLE_SECONDS,
-        ssl=transport.ssl_context,
-        socket_factory=_probing_socket,
-    )
-    return aiohttp.ClientSession(
-        connector=connector, timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.DummyCookieJar()
-    )
-
-
-def _probing_socket(address: Any) -> socket.socket:
-    """A socket that asks after 30 s of silence whether the other side lives: gateways forget silent connections."""
-    family, kind, protocol = address[:3]
-    made = socket.socket(family=family, type=kind, proto=protocol)
-    made.setblocking(False)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    # macOS calls the first one TCP_KEEPALIVE; a system without them keeps its own intervals.
-    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPALIVE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 4)):
-        if hasattr(socket, name):
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return made

@@ -27,7 +27,10 @@ from simia_tui.model.trajectory import (
 )
 from simia_tui.model.work import (
     NANO,
+    Api,
+    AskedSpec,
     Attempt,
+    Effort,
     Export,
     Job,
     JobSpec,
@@ -38,16 +41,21 @@ from simia_tui.model.work import (
     ResimulateSpec,
     Run,
     RunStatus,
+    Structured,
     SynthesizeSpec,
     Target,
+    Tier,
     TrainSpec,
     Usage,
 )
 
 __all__ = [
     "NANO",
+    "Api",
+    "AskedSpec",
     "Attempt",
     "Decision",
+    "Effort",
     "Export",
     "Fault",
     "Finding",
@@ -70,8 +78,10 @@ __all__ = [
     "Screening",
     "Severity",
     "Status",
+    "Structured",
     "SynthesizeSpec",
     "Target",
+    "Tier",
     "ToolCall",
     "ToolSpec",
     "TrainSpec",

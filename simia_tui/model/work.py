@@ -26,25 +26,42 @@ class JobStatus(StrEnum):
         return self in (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
-class RequestSpec(Record):
-    """What every job says of the requests it makes; frozen when the job is made.
+Api = Literal["openai", "azure"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+Structured = Literal["json_schema", "json_object", "none"]
+Tier = Literal["flex"]
 
-    `price` is in USD per 1,000,000 tokens (`input`, `cached`, `output`) of the standard tier, None where it is not
-    known. Failed tasks are
-    replaced until the target is reached, by at most `spare` times the target. A job stops when more than `most_copies`
-    of its latest results are near-duplicates (None: it never does). `prompts` names versions of templates by kind that
-    take the place of the ones in force.
+
+class AskedSpec(Record):
+    """Whom a job asks: an endpoint of the settings as it was when the job was made.
+
+    `structured` is what replies are held to by the endpoint. `price` is in USD per 1,000,000 tokens (`input`, `cached`,
+    `output`) of the standard tier, None where it is not known.
     """
 
-    domain: str | None = None
     endpoint: str = "demo"
     base_url: str | None = None
     model: str = "simia-demo"
     key_env: str | None = None
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
-    service_tier: Literal["flex"] | None = None
-    concurrency: int = 16
+    api: Api = "openai"
+    api_version: str | None = None
+    structured: Structured = "none"
+    reasoning_effort: Effort | None = None
+    service_tier: Tier | None = None
     price: dict[str, float] | None = None
+
+
+class RequestSpec(AskedSpec):
+    """What every job says of the requests it makes; frozen when the job is made.
+
+    `batch` sends them by the endpoint's Batch API. Failed tasks are replaced until the target is reached, by at most
+    `spare` times the target. A job stops when more than `most_copies` of its latest results are near-duplicates (None:
+    it never does). `prompts` names versions of templates by kind that take the place of the ones in force.
+    """
+
+    domain: str | None = None
+    batch: bool = False
+    concurrency: int = 16
     budget_usd: float | None = None
     max_tries: int = 4
     max_tokens: int = 8000

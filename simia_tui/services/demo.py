@@ -10,9 +10,10 @@ from typing import NamedTuple
 from simia_tui import demo, formats
 from simia_tui.errors import SimiaError
 from simia_tui.model import JobStatus, Kind, RunStatus, TrainSpec
+from simia_tui.presets import DEFAULT_TOML
 from simia_tui.services import exporting, scoring, synthesis, training, waiting
 from simia_tui.services.importing import import_files
-from simia_tui.settings import DEFAULT_TOML, Settings
+from simia_tui.settings import Settings
 from simia_tui.store import Query, Workspace, decisions, runs, trajectories
 
 DOMAIN = "library"

@@ -53,7 +53,7 @@ def plan(
             "No seed matches; `simia seeds list` shows them, and --where chooses others than pending ones."
         )
     spec = PrefilterSpec(domain=query.domain, concurrency=concurrency, budget_usd=budget_usd)
-    spec = spec.model_copy(update=asked_of(settings.endpoint_of("prefilter"), model))
+    spec = spec.model_copy(update=asked_of(settings, "prefilter", model))
     if budget_usd is not None:
         require_price(spec)
     planned = Plan(spec)

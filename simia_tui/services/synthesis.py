@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 from simia_tui.errors import UsageError
 from simia_tui.model import Job, JobSpec, SynthesizeSpec
 from simia_tui.services import processes
-from simia_tui.settings import EndpointSettings, Price, Settings
+from simia_tui.settings import Price, Role, Settings
 from simia_tui.store import Query, Workspace, jobs, trajectories
 
 DEMO_PRICE = {"input": 0.0, "cached": 0.0, "output": 0.0}
+_AS_SET = ("base_url", "key_env", "api", "api_version", "reasoning_effort", "service_tier")
+"""Fields of an endpoint that go into the spec as they are."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def plan(
         defect_rate=defect_rate,
         **controls,
     )
-    spec = spec.model_copy(update=asked_of(settings.endpoint_of("simulator"), model))
+    spec = spec.model_copy(update=asked_of(settings, "simulator", model))
     if spec.demo:
         # The demo model varies little outside its own domain, and everybody knows it.
         spec = spec.model_copy(update={"most_copies": None})
@@ -74,22 +76,23 @@ def plan(
     return Plan(spec, draw(seeds, n, random_seed))
 
 
-def asked_of(endpoint: EndpointSettings | None, model: str | None) -> dict[str, Any]:
-    """The fields of a spec that say whom a job asks: an endpoint (with another `model` of it), or the demo model.
+def asked_of(settings: Settings, role: Role, model: str | None = None) -> dict[str, Any]:
+    """The fields of a spec that say whom a job asks: the endpoint of `role` (or another `model` of it), or the demo.
 
     Raises:
         UsageError: a model is named, but there is no endpoint.
     """
+    endpoint = settings.endpoint_of(role)
     if endpoint is not None:
+        model = model or endpoint.model
+        price = settings.price_of(endpoint, model)
         return {
             "demo": False,
             "endpoint": endpoint.name,
-            "base_url": endpoint.base_url,
-            "model": model or endpoint.model,
-            "key_env": endpoint.key_env,
-            "reasoning_effort": endpoint.reasoning_effort,
-            "service_tier": endpoint.service_tier,
-            "price": _price(endpoint.price),
+            **{name: getattr(endpoint, name) for name in _AS_SET},
+            "model": model,
+            "structured": endpoint.offers,
+            "price": price.model_dump(exclude_none=True) if price else None,
         }
     if model is not None:
         raise UsageError(f"No endpoint is set up, so {model} cannot be asked; add one to simia.toml or unset --model.")
@@ -106,13 +109,10 @@ def require_price(spec: JobSpec) -> None:
     from simia_tui.llm import price_of
 
     if price_of(spec.model, Price.model_validate(spec.price) if spec.price else None) is None:
+        table = f'[prices."{spec.model}"]'
         raise UsageError(
-            f"The price of {spec.model} is not known, so no budget can be kept; give its `price` in simia.toml."
+            f"The price of {spec.model} is not known, so no budget can be kept; add {table} to simia.toml."
         )
-
-
-def _price(price: Price | None) -> dict[str, float] | None:
-    return price.model_dump(exclude_none=True) if price else None
 
 
 def draw(seeds: Sequence[int], n: int, random_seed: int) -> list[int]:

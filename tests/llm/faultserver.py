@@ -207,7 +207,8 @@ class FaultServer:
     """The server; use as a context manager. `play` sets the script, `journal` says what was asked.
 
     `reply` makes the completion of a request without a fault from its number, `latency` is the time in seconds that it
-    takes (a pair: any time between), `limiter` refuses what comes too fast.
+    takes (a pair: any time between), `limiter` refuses what comes too fast. Without `takes_formats` a request with a
+    `response_format` is refused.
     """
 
     def __init__(
@@ -220,6 +221,7 @@ class FaultServer:
         self.reply = reply
         self.latency = latency if isinstance(latency, tuple) else (latency, latency)
         self.limiter = limiter
+        self.takes_formats = True
         self.most_at_once = 0
         self._port = port
         self._now = 0
@@ -310,6 +312,8 @@ class FaultServer:
         return await _send(writer, answer, headers.get("authorization", "").removeprefix("Bearer "))
 
     def _answer(self, fault: str, body: dict[str, Any]) -> Answer:
+        if not self.takes_formats and "response_format" in body:
+            return _error(400, "Unrecognized request argument supplied: response_format")
         told: tuple[tuple[str, str], ...] = ()
         if self.limiter is not None and fault == "ok":
             size = sum(len(str(message["content"])) for message in body["messages"]) / 4

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from simia_tui.errors import UsageError
-from simia_tui.llm import Client, Endpoint, Reply, parameters, retry_rule
+from simia_tui.llm import Client, Endpoint, Reply, Schema, parameters, retry_rule
 from simia_tui.model import Outcome, Usage
 
 KEY = "sk-test-0123456789abcdef"
 PROMPT = "Write an episode. " * 20
 MESSAGES = [{"role": "user", "content": PROMPT}]
 TEXT = '{"role":"user","content":"Hello"}\n{"end": true}'
+VERDICT = Schema("verdict", {"type": "object", "properties": {}, "required": [], "additionalProperties": False})
 TOLD = Usage(prompt=1200, completion=300, cached=1024, reasoning=64)
 NOTHING = Usage()
 WORST = Usage(prompt=90, completion=500, estimated=True)
@@ -327,7 +328,7 @@ async def test_more_requests_at_once_than_the_library_allows_by_default(fault_se
 
 
 async def test_connections_are_reused_and_probed(fault_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import simia_tui.llm.client as module
+    import simia_tui.llm.transport as module
 
     made: list[socket.socket] = []
     make = module._probing_socket
@@ -372,9 +373,9 @@ async def test_the_flex_tier_is_given_time(fault_server: Any, monkeypatch: pytes
     given: list[float] = []
     whole = Client._exchange
 
-    async def noted(self: Client, messages: Any, max_tokens: int, temperature: float, timeout: float) -> Reply:
+    async def noted(self: Client, body: Any, max_tokens: int, timeout: float) -> Reply:
         given.append(timeout)
-        return await whole(self, messages, max_tokens, temperature, timeout)
+        return await whole(self, body, max_tokens, timeout)
 
     monkeypatch.setattr(Client, "_exchange", noted)
     await ask(fault_server.base_url, 20)
@@ -388,3 +389,86 @@ async def test_the_tier_that_was_used_is_read_from_the_answer(fault_server: Any)
     module = sys.modules[type(fault_server).__module__]
     fault_server.reply = lambda ord_: {**module.completion(), "service_tier": "flex"}
     assert (await ask(fault_server.base_url)).service_tier == "flex"
+
+
+async def test_azure_is_asked_by_its_own_path_version_and_header(
+    fault_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_KEY", KEY)
+    monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "token-of-somebody-else")
+    root = fault_server.base_url.removesuffix("/v1")
+    azure = Endpoint(
+        name="azure", base_url=root, model="big-one", key_env="STUB_KEY", api="azure", api_version="2024-10-21"
+    )
+    async with Client(azure) as client:
+        reply = await client.complete(MESSAGES)
+    assert (reply.outcome, reply.text) == (Outcome.OK, TEXT)
+    (asked,) = fault_server.journal
+    assert asked.path == "/openai/deployments/big-one/chat/completions?api-version=2024-10-21"
+    assert asked.headers["api-key"] == KEY
+    assert "authorization" not in asked.headers
+    assert asked.body["max_tokens"] == 8000
+
+
+async def test_azure_tells_of_a_wrong_deployment_without_the_key(
+    fault_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_KEY", KEY)
+    fault_server.play(["http_404", "http_401", "key_in_text"])
+    root = fault_server.base_url.removesuffix("/v1")
+    azure = Endpoint(
+        name="azure",
+        base_url=root,
+        model="big-one",
+        key_env="STUB_KEY",
+        api="azure",
+        api_version="2024-10-21",
+        reasoning_effort="low",
+    )
+    async with Client(azure) as client:
+        replies = [await client.complete(MESSAGES) for _ in range(3)]
+    assert [reply.outcome for reply in replies] == [Outcome.NO_MODEL, Outcome.BAD_KEY, Outcome.OK]
+    assert not any(KEY in str(reply) for reply in replies)
+    assert fault_server.journal[0].body["reasoning_effort"] == "low"
+    assert "max_completion_tokens" in fault_server.journal[0].body
+
+
+def structured(base_url: str, level: str) -> Endpoint:
+    return Endpoint(name="stub", base_url=base_url, model="stub-1", structured=level)
+
+
+@pytest.mark.parametrize(("level", "kind"), [("json_schema", "json_schema"), ("json_object", "json_object")])
+async def test_a_reply_is_held_to_a_schema_where_that_is_offered(fault_server: Any, level: str, kind: str) -> None:
+    async with Client(structured(fault_server.base_url, level)) as client:
+        held = await client.complete(MESSAGES, schema=VERDICT)
+        free = await client.complete(MESSAGES)
+    assert (held.structured, free.structured) == (level, "none")
+    first, second = (request.body for request in fault_server.journal)
+    assert first["response_format"]["type"] == kind
+    assert ("json_schema" in first["response_format"]) is (level == "json_schema")
+    assert "response_format" not in second
+
+
+async def test_no_schema_is_sent_where_none_is_offered(fault_server: Any) -> None:
+    async with Client(endpoint(fault_server.base_url)) as client:
+        await client.complete(MESSAGES, schema=VERDICT)
+    assert "response_format" not in fault_server.journal[0].body
+
+
+async def test_an_endpoint_that_refuses_schemas_is_asked_without_from_then_on(fault_server: Any) -> None:
+    fault_server.takes_formats = False
+    async with Client(structured(fault_server.base_url, "json_schema")) as client:
+        replies = [await client.complete(MESSAGES, schema=VERDICT) for _ in range(3)]
+    assert {(reply.outcome, reply.structured) for reply in replies} == {(Outcome.OK, "none")}
+    assert [reply.note is None for reply in replies] == [False, True, True]
+    assert "does not take json_schema" in str(replies[0].note)
+    assert [("response_format" in request.body) for request in fault_server.journal] == [True, False, False, False]
+
+
+async def test_a_request_that_is_bad_in_itself_says_nothing_of_schemas(fault_server: Any) -> None:
+    fault_server.play(["http_400_context", "http_400_context", "http_400", "http_503"])
+    async with Client(structured(fault_server.base_url, "json_schema")) as client:
+        replies = [await client.complete(MESSAGES, schema=VERDICT) for _ in range(3)]
+    assert [reply.outcome for reply in replies] == [Outcome.BAD_REQUEST, Outcome.OVERLOAD, Outcome.OK]
+    assert [reply.note for reply in replies] == [None] * 3
+    assert replies[-1].structured == "json_schema"
