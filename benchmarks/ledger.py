@@ -37,7 +37,7 @@ from simia_tui.domains import load as load_pack
 from simia_tui.evaluation import wilson
 from simia_tui.llm import Client, Endpoint, Reply
 from simia_tui.model import Outcome, Trajectory, Turn, content_hash
-from simia_tui.simulate.ask import Ask, Messages, endpoint
+from simia_tui.simulate.ask import Ask, Asking, Messages
 from simia_tui.simulate.consistency import Answer, examine, learned
 from simia_tui.simulate.controls import Task
 from simia_tui.simulate.entities import parsed, records
@@ -145,7 +145,7 @@ async def whole(todo: list[Errand], rate: float, pack: Pack, folder: Path) -> li
     record = folder / f"truth-{rate}.jsonl"
     with DemoServer(record, random_seed=1, defect_rate=rate) as server:
         async with Client(Endpoint(name="demo", base_url=server.base_url, model="simia-demo"), 64) as client:
-            rollouts = await run(todo, pack, [endpoint(client)] * len(todo), endpoint(client), bare=False)
+            rollouts = await run(todo, pack, [Asking(client)] * len(todo), Asking(client), bare=False)
     slips = {line.response_id: line.defects[0].detail for line in truth.read(record) if line.defects}
     return read(rollouts, slips)
 

@@ -205,6 +205,8 @@ class Runner:
             self._results.append(self._work.given_up(task, Outcome.CANCELLED, why))
             raise
         self._pacer.learn(reply.limits)
+        if reply.note is not None:
+            self._log.append(reply.note)
         slow = retry_rule(reply.outcome) == "wait"
         if self._pacer.answered(paced, slow, len(self._flying), reply.retry_after):
             now = f"at most {int(self._pacer.window)} at a time from now on"

@@ -8,6 +8,7 @@ from simia_tui.jobs.tasks import Found, Work
 from simia_tui.model import Opinion, PrefilterSpec, Screening
 from simia_tui.simulate import prefilter
 from simia_tui.simulate.ask import Unreadable
+from simia_tui.simulate.schemas import SCREENING
 from simia_tui.simulate.synthesize import Prompt
 from simia_tui.store import Workspace, screenings, trajectories
 from simia_tui.store.screenings import Screened
@@ -25,6 +26,8 @@ class _Case(NamedTuple):
 
 class SeedScreening(Work):
     """Judges seeds as they are when the job starts on them. A task that fails leaves the verdict `error`, no other."""
+
+    schema = SCREENING
 
     def __init__(self, workspace: Workspace, db: sqlite3.Connection, spec: PrefilterSpec, seeds: list[int]) -> None:
         self.spec = spec

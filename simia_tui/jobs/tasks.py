@@ -10,14 +10,16 @@ from typing import Literal, NamedTuple
 
 from simia_tui import checks, domains
 from simia_tui.checks import similarity
-from simia_tui.llm import Client, Reply, cost_nano, retry_rule, tokens
+from simia_tui.llm import Client, Reply, Schema, cost_nano, retry_rule, tokens
 from simia_tui.llm import Price as PriceTable
 from simia_tui.model import Attempt, Finding, JobSpec, Origin, Outcome, SynthesizeSpec, ToolSpec, Trajectory, Usage
 from simia_tui.simulate import reply as replies
 from simia_tui.simulate import synthesize
+from simia_tui.simulate.schemas import EPISODE
 from simia_tui.simulate.variation import with_controls
 from simia_tui.store import New, Workspace, likeness, prompts, trajectories
 from simia_tui.store.likeness import Likeness
+from simia_tui.store.remakes import Remade
 from simia_tui.store.screenings import Screened
 from simia_tui.store.tasks import MAX_ATTEMPTS, Result, Task
 
@@ -27,18 +29,22 @@ DENSE = 4 / 3
 
 
 class Found(NamedTuple):
-    """What a good answer brings: an episode with what tells its likes, or a verdict on a seed."""
+    """What a good answer brings: an episode with what tells its likes, a verdict on a seed, or an episode's new end."""
 
     new: New | None = None
     likeness: Likeness | None = None
     screened: Screened | None = None
+    remade: Remade | None = None
 
 
 class Work(ABC):
     """What all tasks of one job share: the spec, the packs, the seeds and the tools of domains without specs.
 
-    A kind of job says by `prompt` what a task asks and by `_read` what it makes of an answer.
+    A kind of job says by `prompt` what a task asks and by `_read` what it makes of an answer. `schema` is what answers
+    are held to where the endpoint offers that.
     """
+
+    schema: Schema | None = None
 
     def __init__(self, workspace: Workspace, db: sqlite3.Connection, spec: JobSpec, seeds: list[int]) -> None:
         self._spec = spec
@@ -108,7 +114,7 @@ class Work(ABC):
         """One request for a task."""
         spec = self._spec
         return await client.complete(
-            prompt.messages, max_tokens=spec.max_tokens, temperature=spec.temperature, timeout=spec.timeout_s
+            prompt.messages, spec.max_tokens, spec.temperature, timeout=spec.timeout_s, schema=self.schema
         )
 
     def result(self, task: Task, prompt: synthesize.Prompt, reply: Reply, started: float) -> Result:
@@ -136,6 +142,7 @@ class Work(ABC):
                 "temperature": spec.temperature,
                 **({"reasoning_effort": spec.reasoning_effort} if spec.reasoning_effort else {}),
                 **({"service_tier": reply.service_tier or "not told"} if spec.service_tier else {}),
+                **({"structured": reply.structured} if reply.structured != "none" else {}),
             },
             usage=reply.usage,
             cost_nano=cost_nano(spec.model, reply.usage, self._price, reply.service_tier),
@@ -146,7 +153,7 @@ class Work(ABC):
             raw=reply.text or reply.raw,
         )
         if found is not None:
-            return Result(task, attempt, "done", found.new, likeness=found.likeness, screened=found.screened)
+            return Result(task, attempt, "done", **found._asdict())
         return self._given_up(after_fault(task, attempt, spec, reply.retry_after), prompt)
 
     def given_up(
@@ -177,6 +184,8 @@ class Work(ABC):
 class Synthesis(Work):
     """The tasks of a synthesize job: one new episode from a seed each."""
 
+    schema = EPISODE
+
     def __init__(self, workspace: Workspace, db: sqlite3.Connection, spec: SynthesizeSpec, seeds: list[int]) -> None:
         self.spec = spec
         super().__init__(workspace, db, spec, seeds)
@@ -190,7 +199,7 @@ class Synthesis(Work):
         seed, spec = self._seed(pk), self.spec
         pack = self._pack(seed.domain)
         axes = with_controls(pack.axes, spec.axes, spec.errors, spec.feedback, spec.target)
-        return synthesize.Writer(pack, seed, self.tools(seed), axes)
+        return synthesize.Writer(pack, seed, self.tools(seed), axes, held=spec.structured != "none")
 
     def prompt(self, task: Task) -> synthesize.Prompt:
         return self._writer(task.seed).prompt(task.ord, self.spec.random_seed, task.draw)

@@ -11,7 +11,7 @@ from simia_tui.domains import Pack, load
 from simia_tui.llm import Client, Endpoint, Message, Reply
 from simia_tui.model import Outcome, TrainSpec, Trajectory, Turn, content_hash
 from simia_tui.settings import DEMO
-from simia_tui.simulate import ask
+from simia_tui.simulate.ask import Asking
 from simia_tui.simulate.controls import Controls, Task
 from simia_tui.simulate.environment import Cast, Environment
 from simia_tui.simulate.episode import finished
@@ -84,7 +84,7 @@ class SimulatedArena:
                 name=spec.endpoint, base_url=spec.base_url or "", model=spec.simulator or "", key_env=spec.key_env
             )
             self._client = await Client(endpoint, spec.concurrency).__aenter__()
-            self._ask = ask.endpoint(self._client)
+            self._ask = Asking(self._client)
         return self
 
     async def __aexit__(

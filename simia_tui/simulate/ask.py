@@ -7,15 +7,26 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 from simia_tui.checks import parse_arguments
-from simia_tui.llm import Client, Message, Reply, retry_rule
+from simia_tui.llm import Client, Message, Reply, Schema, retry_rule
 from simia_tui.model import Fault, Outcome, Record, Usage, content_hash
 
 Messages = Sequence[Message]
 Ask = Callable[[Messages], Awaitable[Reply]]
 """One request: chat messages in, one classified reply out. Never raises for a fault of the endpoint."""
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """An `Ask` whose replies can be held to a schema."""
+
+    def held_to(self, schema: Schema) -> Ask:
+        """The same, with every reply held to `schema` as far as the endpoint offers that."""
+        ...
+
 
 Sleep = Callable[[float], Awaitable[None]]
 T = TypeVar("T")
@@ -69,21 +80,33 @@ class Patience(NamedTuple):
 
 
 class Request(NamedTuple):
-    """Who asks what: `role` names the call in the record, `fault` whose fault an unreadable reply is."""
+    """Who asks what: `role` names the call in the record, `fault` whose fault an unreadable reply is.
+
+    `schema` is what the reply is held to where that can be had.
+    """
 
     role: str
     fault: Fault
     text: str
     version: str
+    schema: Schema | None = None
 
 
-def endpoint(client: Client, max_tokens: int = 4000, temperature: float = 1.0, timeout: float = 120.0) -> Ask:
+@dataclass(frozen=True)
+class Asking:
     """Asks through an open client; `timeout` in seconds."""
 
-    async def ask(messages: Messages) -> Reply:
-        return await client.complete(messages, max_tokens=max_tokens, temperature=temperature, timeout=timeout)
+    client: Client
+    max_tokens: int = 4000
+    temperature: float = 1.0
+    timeout: float = 120.0
+    schema: Schema | None = None
 
-    return ask
+    async def __call__(self, messages: Messages) -> Reply:
+        return await self.client.complete(messages, self.max_tokens, self.temperature, self.timeout, self.schema)
+
+    def held_to(self, schema: Schema) -> Self:
+        return replace(self, schema=schema)
 
 
 async def converse(
@@ -94,6 +117,8 @@ async def converse(
     Raises:
         SimulatorFault: the endpoint cannot answer (infrastructure), or no reply could be read (the role's own fault).
     """
+    if request.schema is not None and isinstance(ask, Holding):
+        ask = ask.held_to(request.schema)
     messages: list[Message] = [{"role": "user", "content": request.text}]
     tries = waits = 0
     while True:

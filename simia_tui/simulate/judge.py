@@ -28,6 +28,7 @@ from simia_tui.simulate.ask import (
 )
 from simia_tui.simulate.controls import Ending, Task, Termination
 from simia_tui.simulate.ledger import Ledger
+from simia_tui.simulate.schemas import VERDICT
 from simia_tui.simulate.synthesize import tool_line
 from simia_tui.simulate.toolbox import Entry
 from simia_tui.simulate.user import goal_of, numbered
@@ -146,7 +147,7 @@ class Judge:
         """The verdict on a finished episode. A judge that fails gives a verdict without reward, never 0."""
         if (known := ruled(case.ending)) is not None:
             return known
-        request = Request("judge", Fault.JUDGE, self.prompt(case), self._template.version)
+        request = Request("judge", Fault.JUDGE, self.prompt(case), self._template.version, VERDICT)
         turns = len(case.trajectory.turns)
         asks = [self._ask] * self._samples
         if self._second is not None and random.Random(case.trajectory.id).random() < self._share:

@@ -18,8 +18,18 @@ class Prompt(NamedTuple):
     version: str
 
 
+HELD = """
+The reply is held to a JSON schema. Instead of lines, return one JSON object {"turns": [...]} with the turns in order
+and no end line. Leave no member out; what would be left out is null. Arguments of a call are JSON text.
+"""
+"""Added to the prompt for an endpoint that holds replies to a schema, which lines cannot satisfy."""
+
+
 class Writer:
-    """What the requests with one seed share, put together once. `axes` None: those of the pack."""
+    """What the requests with one seed share, put together once. `axes` None: those of the pack.
+
+    `held`: the endpoint holds the reply to the schema of an episode.
+    """
 
     def __init__(
         self,
@@ -27,7 +37,9 @@ class Writer:
         seed: Trajectory,
         tools: Sequence[ToolSpec],
         axes: Mapping[str, Sequence[str]] | None = None,
+        held: bool = False,
     ) -> None:
+        self._held = HELD if held else ""
         self._template = pack.template("synthesize")
         self._axes = pack.axes if axes is None else axes
         self._static = {
@@ -51,7 +63,7 @@ class Writer:
         nonce = random.Random(f"{random_seed}/{ord_}" + (f"/{draw}" if draw else "")).randrange(1, 2**31)
         axes = "\n".join(f"- {name}: {value}" for name, value in self.axes(ord_, random_seed).items())
         text = self._template.fill({**self._static, "axes": axes, "variation": str(nonce)})
-        messages = [{"role": "user", "content": text}]
+        messages = [{"role": "user", "content": text + self._held}]
         return Prompt(messages, content_hash(messages), self._template.version)
 
 

@@ -23,6 +23,7 @@ from simia_tui.simulate.ask import (
 from simia_tui.simulate.consistency import Answer
 from simia_tui.simulate.controls import Controls, Feedback, Task
 from simia_tui.simulate.ledger import Ledger
+from simia_tui.simulate.schemas import ANSWER
 from simia_tui.simulate.synthesize import tool_line
 from simia_tui.simulate.world import recorded_exchanges
 
@@ -108,7 +109,7 @@ class SimulatedTools:
             return answer
 
         text = self.prompt(call, view)
-        request = Request("tool simulator", Fault.TOOL_SIMULATOR, text, self._template.version)
+        request = Request("tool simulator", Fault.TOOL_SIMULATOR, text, self._template.version, ANSWER)
         return await converse(self._ask, request, read, view.record, self._patience)
 
 

@@ -8,6 +8,7 @@ from simia_tui.domains import Pack
 from simia_tui.model import Fault, Trajectory, Turn
 from simia_tui.simulate.ask import Ask, AskedCall, Patience, Request, Unreadable, converse, find_object, lines
 from simia_tui.simulate.controls import Task
+from simia_tui.simulate.schemas import MESSAGE
 
 _UNSPOKEN = re.compile(
     r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)|<tool_call>.*?(?:</tool_call>|\Z)", re.DOTALL | re.IGNORECASE
@@ -64,7 +65,8 @@ class SimulatedUser:
         return self._template.fill({"goal": goal_of(task), "dialogue": lines(dialogue(turns))})
 
     async def reply(self, task: Task, turns: Sequence[Turn], record: list[AskedCall]) -> Said:
-        request = Request("user simulator", Fault.USER_SIMULATOR, self.prompt(task, turns), self._template.version)
+        text = self.prompt(task, turns)
+        request = Request("user simulator", Fault.USER_SIMULATOR, text, self._template.version, MESSAGE)
         return await converse(self._ask, request, read_said, record, self._patience)
 
 

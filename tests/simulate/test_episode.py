@@ -13,7 +13,7 @@ from simia_tui.demo.errands import Errand, errands, served_by
 from simia_tui.errors import SimiaError, UsageError
 from simia_tui.llm import Client, Endpoint, Reply
 from simia_tui.model import Fault, Trajectory, Turn
-from simia_tui.simulate.ask import Messages, endpoint
+from simia_tui.simulate.ask import Asking, Messages
 from simia_tui.simulate.controls import Controls, Task, Termination
 from simia_tui.simulate.environment import Environment
 from simia_tui.simulate.episode import Rollout, play, play_all, play_group
@@ -135,7 +135,7 @@ async def test_the_demo_server_plays_all_roles_and_tells_the_truth_about_it(tmp_
     record = tmp_path / "truth.jsonl"
     with DemoServer(record, random_seed=2, defect_rate=0.3) as server:
         async with Client(Endpoint(name="demo", base_url=server.base_url, model="simia-demo"), 32) as client:
-            ask = endpoint(client)
+            ask = Asking(client)
             who = cast(ask, ask, ask, domain="library")
             played = await asyncio.gather(
                 *(play(scripted(served_by(errand)), Environment(who), task_of(errand)) for errand in todo)
