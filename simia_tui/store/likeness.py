@@ -49,6 +49,18 @@ def nearest(db: sqlite3.Connection, new: Likeness) -> Nearest | None:
     return best
 
 
+def stored(db: sqlite3.Connection, pks: Sequence[int], version: int) -> dict[int, tuple[str, tuple[int, ...]]]:
+    """The digest and the bins of each of `pks` that has a signature of this version."""
+    found: dict[int, tuple[str, tuple[int, ...]]] = {}
+    for pk in pks:
+        row = db.execute(
+            "SELECT digest, bins FROM signatures WHERE trajectory = ? AND version = ?", (pk, version)
+        ).fetchone()
+        if row is not None:
+            found[pk] = (row[0], tuple(array("I", row[1])))
+    return found
+
+
 def put(db: sqlite3.Connection, pk: int, new: Likeness) -> None:
     """Stores the signature of a trajectory, in a transaction that the caller holds; an older one is replaced."""
     db.execute("DELETE FROM signatures WHERE trajectory = ?", (pk,))

@@ -32,6 +32,20 @@ class Used(NamedTuple):
     cost_nano: int | None
 
 
+class Tried(NamedTuple):
+    """What came of a task: the key of its episode, if there is one, with its number of findings and its status.
+
+    `unreadable` says that a reply to it could not be parsed, `whole` that the episode breaks no rule.
+    """
+
+    ord: int
+    episode: int | None
+    unreadable: bool
+    whole: bool
+    findings: int
+    status: str | None
+
+
 class Comparison(NamedTuple):
     """Two versions of a prompt that were set to work on the same seeds, a job each."""
 
@@ -91,6 +105,18 @@ def used(db: sqlite3.Connection) -> dict[tuple[str, str], Used]:
         " WHERE a.prompt_version IS NOT NULL GROUP BY 1, 2"
     ).fetchall()
     return {(domain, version): Used._make(values) for domain, version, *values in found}
+
+
+def results(db: sqlite3.Connection, job: int) -> list[Tried]:
+    """What came of each task of a job, in task order."""
+    found = db.execute(
+        "SELECT k.ord, t.pk, EXISTS (SELECT 1 FROM attempts a WHERE a.job = k.job AND a.ord = k.ord"
+        " AND a.outcome = 'unparsable'), t.verdict != 'broken', coalesce(t.findings, 0), t.status"
+        " FROM tasks k LEFT JOIN trajectories t ON t.job = k.job AND t.ord = k.ord"
+        " WHERE k.job = ? AND k.state IN ('done', 'failed') ORDER BY k.ord",
+        (job,),
+    ).fetchall()
+    return [Tried(ord_, pk, bool(bad), bool(whole), n, status) for ord_, pk, bad, whole, n, status in found]
 
 
 def compare(db: sqlite3.Connection, domain: str, kind: str, versions: tuple[str, str], jobs: tuple[int, int]) -> int:
