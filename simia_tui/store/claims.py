@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple
 from simia_tui.errors import UsageError
 from simia_tui.model import Fault, Kind
 from simia_tui.store.connection import write
-from simia_tui.store.query import ORDERS, Query
+from simia_tui.store.fields import HAS, ORDERS
+from simia_tui.store.query import Query
 
 Verdict = Literal["approve", "reject", "flag"]
 MINUTES = 30.0
@@ -209,10 +210,7 @@ def visible(db: sqlite3.Connection, pk: int, viewer: str) -> list[Opinion]:
 def disputed(db: sqlite3.Connection, kind: Kind) -> list[int]:
     """What has all the opinions it needs and still waits: they differ, or one is a flag. For an adjudicator."""
     cursor = db.execute(
-        "SELECT t.pk FROM overlaps v JOIN trajectories t ON t.pk = v.trajectory"
-        f" WHERE t.kind = ? AND t.status = 'pending' AND {_COUNT} >= v.needed"
-        f" AND (SELECT count(DISTINCT o.verdict) > 1 OR max(o.verdict = 'flag') FROM opinions o WHERE {_STANDING})"
-        " ORDER BY t.pk",
+        f"SELECT t.pk FROM trajectories t WHERE t.kind = ? AND {HAS['dispute']} ORDER BY t.pk",
         (kind,),
     )
     return [pk for (pk,) in cursor]

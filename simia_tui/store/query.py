@@ -1,128 +1,183 @@
 """What a listing asks for, as a value and as the line a user types."""
 
 import re
-import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from simia_tui.errors import UsageError
-from simia_tui.model import Kind, Opinion, Status, Verdict
+from simia_tui.model import Kind
+from simia_tui.store.fields import FIELDS, ORDERS, wrong
 
-ORDERS = {
-    "oldest": "t.pk",
-    # As it was asked for, not as it arrived: the same work gives the same order.
-    "source": "t.kind, t.job, t.ord, t.pk",
-    "newest": "t.pk DESC",
-    "findings": "t.findings DESC, t.pk",
-    "errors": "t.errors DESC, t.pk",
-    "longest": "t.words DESC, t.pk",
-    "shortest": "t.words, t.pk",
-}
-FIELDS = ("status", "verdict", "judge", "domain", "rule", "tool", "job", "seed", "sample", "order")
+_WORD = r"""(?:"[^"]*"|'[^']*'|[^\s"']|["'])"""
+TOKEN = re.compile(rf"(?P<minus>-?)(?:(?P<name>[a-z]+):)?(?P<value>{_WORD}*)")
+_QUOTED = re.compile(r""""([^"]*)"|'([^']*)'|([^"']+|.)""", re.DOTALL)
+
+
+class Term(NamedTuple):
+    """A condition that a single field of a `Query` cannot say: it must not hold, or is the field's second one."""
+
+    name: str
+    value: str
+    negated: bool
 
 
 @dataclass(frozen=True)
 class Query:
-    """A filter over trajectories; every field that is set must hold. `text` is searched in user and assistant text,
-    `sample` is the number of a certificate and stands for the rows drawn for it, `judge` is what the prefilter said.
+    """A filter over trajectories; every field that is set must hold, and all of `also`.
+
+    The values are those of `store.fields`, with commas between several of which one must hold. `text` is searched in
+    user and assistant text, `sample` is the number of a certificate and stands for the rows drawn for it, `judge` is
+    what the prefilter said.
     """
 
     kind: Kind | None = None
     status: str | None = None
     verdict: str | None = None
+    judge: str | None = None
+    fault: str | None = None
     domain: str | None = None
     rule: str | None = None
     tool: str | None = None
-    job: int | None = None
-    seed: int | None = None
+    reviewer: str | None = None
+    model: str | None = None
+    score: str | None = None
+    length: str | None = None
+    turns: str | None = None
+    date: str | None = None
+    has: str | None = None
+    job: int | str | None = None
+    seed: int | str | None = None
     sample: int | None = None
     text: str | None = None
-    judge: str | None = None
+    also: tuple[Term, ...] = ()
     order: str = "oldest"
 
     @classmethod
     def parse(cls, kind: Kind | None, line: str) -> "Query":
-        """Reads `status:pending rule:call.unknown-tool refund "gift card"`; what is no field is searched as text.
+        """Reads `status:pending -rule:call.unknown-tool length:>800 refund "gift card"`.
+
+        What is no field is searched as text; `-` before a field or a word means that it must not hold.
 
         Raises:
-            UsageError: a value that the field does not know.
+            UsageError: there is no such field, or it does not know the value; the sentence says what is possible.
         """
-        try:
-            parts = shlex.split(line)
-        except ValueError:
-            parts = line.replace('"', " ").replace("'", " ").split()
         fields: dict[str, Any] = {}
-        words = []
-        for part in parts:
-            name, colon, value = part.partition(":")
-            if colon and name in FIELDS and value:
-                fields[name] = _value(name, value)
+        also: list[Term] = []
+        words: list[str] = []
+        for minus, name, value in _tokens(line):
+            if name is None and not minus:
+                words.append(value)
+            elif name == "order":
+                fields[name] = _order(minus, value)
+            elif minus or name in fields:
+                also.append(Term(name or "text", value, bool(minus)))
             else:
-                words.append(part)
-        return cls(kind=kind, text=" ".join(words) or None, **fields)
+                fields[str(name)] = int(value) if name in _NUMBERS and value.isdecimal() else value
+        found = cls(kind=kind, text=" ".join(words) or None, also=tuple(also), **fields)
+        found.where()
+        return found
 
     def line(self) -> str:
         """The line that `parse` reads back."""
-        parts = [
-            f"{name}:{shlex.quote(str(value))}"
-            for name in FIELDS
-            if (value := getattr(self, name)) is not None and not (name == "order" and value == "oldest")
-        ]
-        return " ".join([*parts, *([self.text] if self.text else [])])
+        parts = [f"{name}:{_quoted(str(value))}" for name in FIELDS if (value := getattr(self, name)) is not None]
+        parts += [f"{'-' * term.negated}{_written(term)}" for term in self.also]
+        if self.order != "oldest":
+            parts.append(f"order:{self.order}")
+        if self.text is not None:
+            parts.append(_written(Term("text", self.text, False)))
+        return " ".join(parts)
 
     def but(self, **changes: Any) -> "Query":
         """The same query with some fields changed."""
         return replace(self, **changes)
 
+    @property
+    def terms(self) -> Iterator[Term]:
+        """Every condition but that on the kind, as one sequence."""
+        for name in (*FIELDS, "text"):
+            if (value := getattr(self, name)) is not None:
+                yield Term(name, str(value), False)
+        yield from self.also
+
     def where(self) -> tuple[str, list[Any]]:
-        """The SQL condition over `trajectories t` and its parameters."""
-        clauses: list[str] = []
-        values: list[Any] = []
-        for column in ("kind", "status", "verdict", "domain", "job", "seed"):
-            value = getattr(self, column)
-            if value is not None:
-                clauses.append(f"t.{column} = ?")
-                values.append(value)
-        if self.tool is not None:
-            clauses.append("t.pk IN (SELECT trajectory FROM trajectory_tools WHERE tool = ?)")
-            values.append(self.tool)
-        if self.rule is not None:
-            clauses.append(
-                "EXISTS (SELECT 1 FROM findings f WHERE f.rule = ? AND f.trajectory = t.pk AND f.revision = t.revision)"
-            )
-            values.append(self.rule)
-        if self.judge is not None:
-            # The latest verdict on the body that counts; one on a former body says nothing of this one.
-            clauses.append(
-                "(SELECT s.opinion FROM screenings s WHERE s.trajectory = t.pk AND s.revision = t.revision"
-                " ORDER BY s.pk DESC LIMIT 1) = ?"
-            )
-            values.append(self.judge)
-        if self.sample is not None:
-            clauses.append(
-                "t.pk IN (SELECT trajectory FROM certificate_rows WHERE certificate = ? AND place IS NOT NULL)"
-            )
-            values.append(self.sample)
-        if self.text and (match := match_expression(self.text)):
-            clauses.append("t.pk IN (SELECT rowid FROM search WHERE search MATCH ?)")
-            values.append(match)
+        """The SQL condition over `trajectories t` and its parameters.
+
+        Raises:
+            UsageError: a field does not know its value.
+        """
+        clauses = ["t.kind = ?"] if self.kind is not None else []
+        values: list[Any] = [self.kind] if self.kind is not None else []
+        for term in self.terms:
+            sql, more = FIELDS[term.name].clause(term.value) if term.name in FIELDS else _search(term.value)
+            if sql:
+                # A condition over a column that is NULL is neither true nor false.
+                clauses.append(f"({sql}) IS NOT TRUE" if term.negated else sql)
+                values += more
         return " AND ".join(clauses) or "1", values
 
 
-def _value(name: str, value: str) -> str | int:
-    allowed: tuple[str, ...] | None = {
-        "status": tuple(Status),
-        "verdict": tuple(Verdict),
-        "judge": tuple(Opinion),
-        "order": tuple(ORDERS),
-    }.get(name)
-    if allowed and value not in allowed:
-        raise UsageError(f"{name}: has no value {value!r}; it knows {', '.join(allowed)}.")
-    if name in ("job", "seed", "sample"):
-        if not value.isdigit():
-            raise UsageError(f"{name}: wants a number, not {value!r}.")
-        return int(value)
+_NUMBERS = ("job", "seed", "sample")
+
+
+def _search(text: str) -> tuple[str, list[Any]]:
+    match = match_expression(text)
+    return ("t.pk IN (SELECT rowid FROM search WHERE search MATCH ?)", [match]) if match else ("", [])
+
+
+def _split(line: str) -> Iterator[tuple[str, str | None, str]]:
+    """The minus, the name before a colon and the value of every token that stands in `line`, without its quotes."""
+    for found in TOKEN.finditer(line):
+        if not found.group():
+            continue
+        value = "".join(a or b or c for a, b, c in _QUOTED.findall(found["value"]))
+        yield found["minus"], found["name"], value
+
+
+def _tokens(line: str) -> Iterator[tuple[str, str | None, str]]:
+    """The tokens of `line`; what only looks like a field (`http://`, `note: `, a lone dash) is a word.
+
+    Raises:
+        UsageError: there is no such field, or it has no value.
+    """
+    for minus, name, value in _split(line):
+        if name in FIELDS or name == "order":
+            if not value:
+                hint = ", ".join(ORDERS) if name == "order" else FIELDS[name].hint
+                raise UsageError(f"{name}: wants a value; it knows {hint}.")
+            yield minus, name, value
+        elif name is not None and value and not value.startswith("/"):
+            known = ", ".join((*FIELDS, "order"))
+            raise UsageError(f"There is no filter {name}:; there are {known}. Quotes around it search for it as text.")
+        else:
+            word = f"{name}:{value}" if name is not None else value
+            yield (minus if value else ""), None, word or minus
+
+
+def _order(minus: str, value: str) -> str:
+    if minus or value not in ORDERS:
+        raise wrong("order", minus + value, ", ".join(ORDERS))
     return value
+
+
+def _written(term: Term) -> str:
+    """A condition as `parse` reads it back."""
+    if term.name in FIELDS:
+        return f"{term.name}:{_quoted(term.value)}"
+    plain = all(not minus and name is None for minus, name, _ in _split(term.value))
+    words = not term.negated or " " not in term.value
+    return term.value if plain and words and not re.search("[\"']", term.value) else _in_quotes(term.value)
+
+
+def _quoted(value: str) -> str:
+    """`value` as one token."""
+    return value if value and not re.search(r"[\s\"']", value) else _in_quotes(value)
+
+
+def _in_quotes(value: str) -> str:
+    if '"' not in value:
+        return f'"{value}"'
+    return "".join(f"'{part}'" if '"' in part else f'"{part}"' for part in re.findall(r'"+|[^"]+', value))
 
 
 def match_expression(text: str) -> str:

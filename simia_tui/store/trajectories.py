@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import inf
 from typing import Literal, NamedTuple
 
 from simia_tui.errors import UsageError
@@ -31,7 +32,8 @@ from simia_tui.model import (
 )
 from simia_tui.store.codec import decode_body, encode_body, to_json
 from simia_tui.store.connection import write
-from simia_tui.store.query import ORDERS, Query
+from simia_tui.store.fields import ORDERS
+from simia_tui.store.query import Query
 
 TITLE_CHARS = 120
 
@@ -121,8 +123,8 @@ def _insert(db: sqlite3.Connection, new: New, now: float) -> int | None:
     origin = trajectory.origin
     cursor = db.execute(
         "INSERT OR IGNORE INTO trajectories (id, kind, source, verdict, revision, domain, title, policy, toolset,"
-        " turns, calls, observations, errors, words, findings, demo, format, path, row, seed, job, ord, created)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " turns, calls, observations, errors, words, findings, demo, format, path, row, seed, job, ord, created, score)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             trajectory.id,
             new.kind,
@@ -143,6 +145,7 @@ def _insert(db: sqlite3.Connection, new: New, now: float) -> int | None:
             origin.job if origin else None,
             origin.ord if origin else None,
             now,
+            score_of(trajectory),
         ),
     )
     if cursor.rowcount != 1 or cursor.lastrowid is None:
@@ -160,6 +163,12 @@ def title_of(trajectory: Trajectory) -> str:
     """The start of the first user text on one line; what a listing shows."""
     first = next((turn.content for turn in trajectory.turns if turn.role == "user" and turn.content), "")
     return " ".join(first[: TITLE_CHARS * 4].split())[:TITLE_CHARS]
+
+
+def score_of(trajectory: Trajectory) -> float | None:
+    """The reward or score that the source gave, where that is a number."""
+    told = (trajectory.meta.get(name) for name in ("reward", "score"))
+    return next((float(n) for n in told if isinstance(n, int | float) and abs(n) < inf), None)
 
 
 def _put_body(db: sqlite3.Connection, pk: int, revision: int, author: str, body: Trajectory, now: float) -> None:

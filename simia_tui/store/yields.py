@@ -12,7 +12,8 @@ _REFUSED_RULES = (
 
 
 class Yield(NamedTuple):
-    """Counts from the tasks asked for to the episodes kept. An episode may break several `rules`."""
+    """Counts from the tasks asked for to the episodes kept. An episode may break several `rules`; a rejection without a
+    reason has the fault None."""
 
     tasks: int
     failed: list[tuple[str, int]]
@@ -20,7 +21,7 @@ class Yield(NamedTuple):
     broken: int
     rules: list[tuple[str, int]]
     rejected: int
-    faults: list[tuple[str, int]]
+    faults: list[tuple[str | None, int]]
     waiting: int
     approved: int
 
@@ -45,7 +46,7 @@ def yields(db: sqlite3.Connection) -> Yield:
     statuses = dict(db.execute("SELECT status, count(*) FROM trajectories WHERE kind = 'episode' GROUP BY status"))
     (broken,) = db.execute("SELECT count(*) FROM trajectories WHERE kind = 'episode' AND verdict = 'broken'").fetchone()
     faults = db.execute(
-        "SELECT coalesce(fault, 'no reason given'), count(*) FROM trajectories"
+        "SELECT fault, count(*) FROM trajectories"
         " WHERE kind = 'episode' AND status = 'rejected' GROUP BY fault ORDER BY 2 DESC, 1"
     ).fetchall()
     return Yield(

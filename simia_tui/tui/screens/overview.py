@@ -1,6 +1,5 @@
 """From Home: what became of everything generated (`y`), and which tools are covered (`c`). Enter opens the rows."""
 
-import shlex
 import sqlite3
 from array import array
 from collections.abc import Callable, Sequence
@@ -16,7 +15,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
+from simia_tui.store import Query
 from simia_tui.store.connection import explain
+from simia_tui.store.fields import escape
 from simia_tui.store.yields import Cover, Yield, coverage, yields
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.text import visible
@@ -134,11 +135,14 @@ def waterfall(found: Yield) -> list[Bar]:
     bars += [Bar(f"no episode: {why}", n, top, Target("jobs", ""), True) for why, n in found.failed]
     bars.append(Bar("episodes", found.episodes, top, _episodes("")))
     bars += [
-        Bar(f"broken: {rule}", n, top, _episodes(f"verdict:broken rule:{shlex.quote(rule)}"), True)
+        Bar(f"broken: {rule}", n, top, _episodes(Query(verdict="broken", rule=escape(rule)).line()), True)
         for rule, n in found.rules[:RULES_SHOWN]
     ]
     bars.append(Bar("whole by the rules", found.episodes - found.broken, top, _episodes("")))
-    bars += [Bar(f"rejected: {why}", n, top, _episodes("status:rejected"), True) for why, n in found.faults]
+    bars += [
+        Bar(f"rejected: {why or 'no reason given'}", n, top, _episodes(Query(fault=why or "none").line()), True)
+        for why, n in found.faults
+    ]
     if found.waiting:
         bars.append(Bar("not decided yet", found.waiting, top, _episodes("status:pending"), True))
     bars.append(Bar("kept: approved", found.approved, top, _episodes("status:approved")))
@@ -201,5 +205,5 @@ class CoverageScreen(OverviewScreen):
 
     def target(self, row: Cover) -> Target | None:
         hole = not row.episodes or (row.seeds_with_error and not row.episodes_with_error)
-        order = "order:errors " if hole and row.episodes else ""
-        return Target("seeds" if hole and row.seeds else "episodes", f"{order}tool:{shlex.quote(row.tool)}")
+        query = Query(tool=escape(row.tool), order="errors" if hole and row.episodes else "oldest")
+        return Target("seeds" if hole and row.seeds else "episodes", query.line())

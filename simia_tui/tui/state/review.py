@@ -8,6 +8,7 @@ from contextlib import suppress
 from simia_tui.model import Fault, Finding, Kind, Status, Trajectory
 from simia_tui.store import Query, Row, data_version, decisions, trajectories
 from simia_tui.store.decisions import Undone, Verb
+from simia_tui.store.fields import split
 
 AHEAD = 128
 """Items looked at by row when the next waiting one is sought; beyond them one query over the index is cheaper."""
@@ -135,11 +136,11 @@ class ReviewState:
         here = self.place
         if here is None:
             return False
-        wanted = self.query.status or Status.PENDING
+        wanted = split(self.query.status or Status.PENDING)
         near = self.ids[here + 1 : here + 1 + AHEAD]
-        found = next((row.pk for row in self.rows(near) if row.status == wanted), None)
+        found = next((row.pk for row in self.rows(near) if row.status in wanted), None)
         if found is None:
-            waiting = set(trajectories.ids(self.db, self.query.but(status=wanted)))
+            waiting = set(trajectories.ids(self.db, self.query.but(status=",".join(wanted))))
             ahead = (pk for part in (self.ids[here + 1 :], self.ids[:here]) for pk in part if pk in waiting)
             found = next(ahead, None)
         if found is not None:
