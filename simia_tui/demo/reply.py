@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from simia_tui.demo import play, roles, tools
+from simia_tui.demo.continuation import go_on
 from simia_tui.demo.defects import Spoiled, is_defective, line, spoil
 from simia_tui.demo.prompt import Ask
 from simia_tui.demo.truth import Truth
@@ -61,7 +62,10 @@ def _play(ask: Ask, random_seed: int, defect_rate: float) -> Spoiled:
 
 def _compose(ask: Ask, random_seed: int, defect_rate: float) -> Spoiled:
     rng = random.Random(f"{random_seed}:{ask.sha}")
-    if {tool.name for tool in ask.tools} == tools.NAMES:
+    if (parts := roles.blocks(ask.text, "exemplar", "kept", "former", "request")) is not None:
+        kept, former = list(roles.objects(parts["kept"])), list(roles.objects(parts["former"]))
+        written = go_on(kept, former, ask.exemplar, rng, _words(ask))
+    elif {tool.name for tool in ask.tools} == tools.NAMES:
         turns, _ = play.visit(rng)
         written = [_plain(turn) for turn in turns]
     else:

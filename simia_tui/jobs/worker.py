@@ -19,11 +19,12 @@ from pathlib import Path
 from simia_tui.errors import SimiaError
 from simia_tui.jobs.breaker import Breaker
 from simia_tui.jobs.journal import Journal
+from simia_tui.jobs.resimulation import Resimulation
 from simia_tui.jobs.runner import Ending, Runner, Stop
 from simia_tui.jobs.screening import SeedScreening
 from simia_tui.jobs.tasks import Synthesis, Work
 from simia_tui.llm import Endpoint, Pacer, endpoint_of
-from simia_tui.model import Job, JobStatus, PrefilterSpec
+from simia_tui.model import Job, JobStatus, PrefilterSpec, ResimulateSpec
 from simia_tui.store import Workspace, jobs, tasks
 
 IDLE_S = 1.5
@@ -133,6 +134,8 @@ class Desk:
         seeds = tasks.seeds_of(self._db, job.id)
         if isinstance(job.spec, PrefilterSpec):
             return SeedScreening(self._workspace, self._db, job.spec, seeds)
+        if isinstance(job.spec, ResimulateSpec):
+            return Resimulation(self._workspace, self._db, job, seeds)
         return Synthesis(self._workspace, self._db, job.spec, seeds)
 
     def _say(self, job: Job, text: str) -> None:

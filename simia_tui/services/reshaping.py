@@ -102,11 +102,20 @@ def _place(body: Trajectory, index: int) -> int:
     return index
 
 
-def _whole(before: Trajectory, after: Trajectory) -> Trajectory:
-    """`after`, unless it breaks a rule of `REFUSED` more often than `before`."""
+def in_order(before: Trajectory, after: Trajectory) -> Trajectory:
+    """`after`, unless its speakers take turns less well than those of `before`, or calls and answers fit less.
+
+    Raises:
+        UsageError: they do.
+    """
+    return _whole(before, after, REFUSED | TOLD)
+
+
+def _whole(before: Trajectory, after: Trajectory, refused: frozenset[str] = REFUSED) -> Trajectory:
+    """`after`, unless it breaks a rule of `refused` more often than `before`."""
     had = Counter(finding.rule for finding in checks.run(before)[1])
     for finding in checks.run(after)[1]:
-        if finding.rule in REFUSED:
+        if finding.rule in refused:
             had[finding.rule] -= 1
             if had[finding.rule] < 0:
                 raise UsageError(f"That would break the order of turns: {finding.message}")

@@ -7,12 +7,12 @@ text in its place.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from simia_tui.checks import parse_arguments
 from simia_tui.formats.pairing import Draft, DraftCall, link, read_arguments
-from simia_tui.model import Finding, Origin, Role, Severity, ToolSpec, Trajectory
+from simia_tui.model import Finding, Origin, Role, Severity, ToolSpec, Trajectory, Turn
 from simia_tui.simulate import markers
 from simia_tui.simulate.markers import printable, text_safe
 
@@ -50,16 +50,54 @@ def parse(
     if not any(turn.role == "assistant" for turn in turns):
         return None, findings
     if not ended:
-        findings.append(
-            Finding(
-                rule="reply.no-end",
-                severity=Severity.WARNING,
-                message="The reply stops without its end line; it may be cut off.",
-                turn=len(turns) - 1,
-            )
-        )
+        findings.append(_no_end(len(turns) - 1))
     trajectory = Trajectory(domain=seed.domain, policy=seed.policy, tools=tools, turns=link(turns), origin=origin)
     return trajectory, findings
+
+
+def continuation(text: str, kept: Sequence[Turn]) -> tuple[tuple[Turn, ...], list[Finding]]:
+    """The turns in `text` that go on after `kept`, their calls linked to what stands there, and findings on them.
+
+    Turns that the reply has copied from the end of `kept` are left out.
+    """
+    drafts, findings, ended = _script(text)
+    echo = _echo(drafts, kept)
+    shift = len(kept) - echo
+    tail = link([*map(_draft, kept), *drafts[echo:]])[len(kept) :]
+    placed = [f.model_copy(update={"turn": (f.turn or 0) + shift}) for f in findings if (f.turn or 0) >= echo]
+    if not ended:
+        placed.append(_no_end(len(kept) + len(tail) - 1))
+    return tail, placed
+
+
+def _echo(drafts: Sequence[Draft], kept: Sequence[Turn]) -> int:
+    """How many turns at the start of a reply are a copy of the last ones of `kept`."""
+    for count in range(min(len(drafts), len(kept)), 0, -1):
+        pairs = list(zip(drafts, kept[-count:], strict=False))
+        same = all(
+            draft.role == turn.role
+            and (draft.content or "") == (turn.content or "")
+            and [call.name for call in draft.calls] == [call.name for call in turn.tool_calls]
+            for draft, turn in pairs
+        )
+        # Two calls of one turn may well be answered alike.
+        if same and any(turn.role != "tool" for _, turn in pairs):
+            return count
+    return 0
+
+
+def _draft(turn: Turn) -> Draft:
+    calls = [DraftCall(call.name, call.arguments, call.raw, call.call_id) for call in turn.tool_calls]
+    return Draft(turn.role, turn.content, calls=calls, call_id=turn.call_id, name=turn.name, requestor=turn.requestor)
+
+
+def _no_end(turn: int) -> Finding:
+    return Finding(
+        rule="reply.no-end",
+        severity=Severity.WARNING,
+        message="The reply stops without its end line; it may be cut off.",
+        turn=turn,
+    )
 
 
 def _script(text: str) -> markers.Script:
