@@ -199,7 +199,7 @@ def show_job(job_id: int, as_json: bool, workspace: str) -> None:
     if job.kind == "prefilter":
         said = ", ".join(f"{n} {opinion}" for opinion, n in sorted(screenings.counts(db, job_id).items()))
         click.echo(f"  verdicts: {said or 'none yet'}")
-    elif job.done:
+    elif job.kind == "synthesize" and job.done:
         click.echo(
             f"  diversity {1 - job.copies / job.done:.0%}: {job.copies} near-duplicates among {job.done} episodes"
         )
@@ -222,7 +222,7 @@ def _cost(job: Job) -> str:
         return "cost unknown: the price of the model is not known"
     known = dollars(job.cost_nano - job.estimated_nano)
     budget = "no budget" if job.spec.budget_usd is None else f"budget ${job.spec.budget_usd:.2f}"
-    what = "a seed" if job.kind == "prefilter" else "an episode"
+    what = {"prefilter": "a seed", "resimulate": "an end"}.get(job.kind, "an episode")
     each = f", {dollars(job.cost_nano // job.done)} {what}" if job.done else ""
     return f"cost {known} known + {dollars(job.estimated_nano)} estimated, {budget}{each}"
 
