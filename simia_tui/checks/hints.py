@@ -1,12 +1,14 @@
 """What a domain tells the rules: the tables of a `pack.toml` that concern them, read once and compiled.
 
-[checks]     reads, writes: tools whose names do not tell; calculators: tools that work out an expression
+[checks]     reads, writes: tools whose names do not tell; calculators: tools that work out an expression;
+             errors_complete: whether [[errors]] holds every way in which the tools refuse
 [rules]      off: rules that do not run in this domain
 [ids]        name = regular expression of an id of this world
 [arguments]  "argument", "outer.inner" or "tool:argument" = a table of prefix, aliases, starts, form, options
 [[status]]   of (name of the id), field, order: lists of status values, those of one rank together
 [[totals]]   of (name of the id), total, parts ("list.amount"), also (members that are added)
 [limits]     rounds, single_line, repeats
+[[errors]]   text, tools: how the real tools refuse
 evaluation   tasks that must not be trained on: name, text, ids
 """
 
@@ -15,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from simia_tui.checks.catalogue import Catalogue, Refusal
 from simia_tui.checks.contamination import Task, Tasks
 from simia_tui.errors import UsageError
 
@@ -131,6 +134,8 @@ class Hints:
     totals: tuple[Total, ...] = ()
     limits: Limits = Limits()
     tasks: Tasks | None = None
+    errors: Catalogue | None = None
+    """Every error that the real tools give; None where the domain does not know them all."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "Hints":
@@ -170,6 +175,7 @@ def _read(data: Mapping[str, Any]) -> Hints:
             single_line=limits.get("single_line") is True,
         ),
         tasks=_tasks(_entries(data, "evaluation")),
+        errors=_errors(_entries(data, "errors")) if checks.get("errors_complete") is True else None,
     )
 
 
@@ -278,3 +284,8 @@ def _tasks(entries: list[Mapping[str, Any]]) -> Tasks | None:
         for entry in entries
     ]
     return Tasks(tasks) if tasks else None
+
+
+def _errors(entries: list[Mapping[str, Any]]) -> Catalogue:
+    place = "[[errors]]"
+    return Catalogue(Refusal(_text(entry, "text", place), _texts(entry, "tools", place)) for entry in entries)
