@@ -16,7 +16,7 @@ CATALOGUE = Catalogue(
     ("tool", "text", "known"),
     [
         ("track", "Error: parcel PX-1 is not known", True),
-        ("track", '{"error": "no_such_parcel", "message": "Parcel  PX-1\\nis not known."}', True),
+        ("track", '{"error": "no_such_parcel", "message": "Parcel  PX-1 is not\nknown."}', True),
         ("price", "Error: parcel PX-1 is not known", False),
         ("price", "the desk is closed (until nine)", True),
         ("track", "Error: parcel is not known", False),
