@@ -17,9 +17,10 @@ from simia_tui.cli.common import (
 )
 from simia_tui.errors import SimiaError
 from simia_tui.model import Job, JobStatus
-from simia_tui.services import synthesis
+from simia_tui.services import coverage, synthesis
 from simia_tui.services.waiting import wait_for_job
 from simia_tui.store import Workspace, jobs, screenings
+from simia_tui.tui.text import visible
 
 
 @click.command("synthesize")
@@ -38,6 +39,7 @@ from simia_tui.store import Workspace, jobs, screenings
 @click.option("--axis", "axes", multiple=True, metavar="NAME=VALUE", help="Only these values of an axis of variation.")
 @click.option("--errors", type=click.Choice(["none", "few", "some", "many"]), help="How often tools fail.")
 @click.option("--feedback", type=click.Choice(["rich", "terse", "binary"]), help="How much the tools tell.")
+@click.option("--target", metavar="tool=NAME[,outcome=error]", help="What every episode is to show.")
 @click.option(
     "--spare",
     type=click.FloatRange(0, 10),
@@ -61,6 +63,7 @@ def synthesize_command(
     axes: tuple[str, ...],
     errors: str | None,
     feedback: str | None,
+    target: str | None,
     spare: float,
     preview: bool,
     wait: bool,
@@ -86,6 +89,7 @@ def synthesize_command(
         axes=_axes(axes),
         errors=errors,
         feedback=feedback,
+        target=coverage.read_target(target) if target else None,
         spare=spare,
     )
     if preview:
@@ -203,6 +207,8 @@ def show_job(job_id: int, as_json: bool, workspace: str) -> None:
         click.echo(
             f"  diversity {1 - job.copies / job.done:.0%}: {job.copies} near-duplicates among {job.done} episodes"
         )
+    if hit := coverage.told(db, job):
+        click.echo(f"  target: {visible(hit)}")
     click.echo(f"  {job.spec.model} at {job.spec.endpoint}, {job.spec.concurrency} at a time")
     if job.reason:
         click.echo(f"  {job.reason}")

@@ -10,15 +10,28 @@ from typing import Literal, NamedTuple
 
 from simia_tui import checks, domains
 from simia_tui.checks import similarity
+from simia_tui.evaluation import coverage
 from simia_tui.llm import Client, Reply, Schema, cost_nano, retry_rule, tokens
 from simia_tui.llm import Price as PriceTable
-from simia_tui.model import Attempt, Finding, JobSpec, Origin, Outcome, SynthesizeSpec, ToolSpec, Trajectory, Usage
+from simia_tui.model import (
+    Attempt,
+    Finding,
+    JobSpec,
+    Origin,
+    Outcome,
+    Severity,
+    SynthesizeSpec,
+    ToolSpec,
+    Trajectory,
+    Usage,
+)
 from simia_tui.simulate import reply as replies
 from simia_tui.simulate import synthesize
 from simia_tui.simulate.schemas import EPISODE
-from simia_tui.simulate.variation import with_controls
+from simia_tui.simulate.variation import asked_for, with_controls
 from simia_tui.store import New, Workspace, likeness, prompts, trajectories
 from simia_tui.store.likeness import Likeness
+from simia_tui.store.outcomes import TARGET_MISSED
 from simia_tui.store.remakes import Remade
 from simia_tui.store.screenings import Screened
 from simia_tui.store.tasks import MAX_ATTEMPTS, Result, Task
@@ -212,10 +225,11 @@ class Synthesis(Work):
         if trajectory is None:
             return "The reply holds no assistant turn that could be read."
         axes = self._writer(task.seed).axes(task.ord, self.spec.random_seed)
-        trajectory = trajectory.model_copy(update={"meta": {**trajectory.meta, "axes": axes}})
+        aim = {"target": self.spec.target.model_dump(exclude_none=True)} if self.spec.target else {}
+        trajectory = trajectory.model_copy(update={"meta": {**trajectory.meta, "axes": axes, **aim}})
         hints = checks.Hints.of(self._pack(seed.domain).data)
         checked, found = checks.run(trajectory, tools, hints)
-        findings: list[Finding] = [*said, *found]
+        findings: list[Finding] = [*said, *found, *self._missed(checked)]
         new = New(
             trajectory,
             checked,
@@ -226,6 +240,14 @@ class Synthesis(Work):
             demo=self.spec.demo,
         )
         return Found(new, likeness_of(trajectory))
+
+    def _missed(self, episode: Trajectory) -> list[Finding]:
+        """A finding where the episode does not show what the job is to fill the coverage map with."""
+        target = self.spec.target
+        if target is None or coverage.hits(episode, target):
+            return []
+        said = f"The job asked that {asked_for(target)}; here nothing came to that."
+        return [Finding(rule=TARGET_MISSED, severity=Severity.INFO, message=said)]
 
 
 def likeness_of(trajectory: Trajectory) -> Likeness:

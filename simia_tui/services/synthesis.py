@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from simia_tui.errors import UsageError
 from simia_tui.model import Job, JobSpec, SynthesizeSpec
 from simia_tui.services import processes
+from simia_tui.services.coverage import seeds_for
 from simia_tui.settings import Price, Role, Settings
 from simia_tui.store import Query, Workspace, jobs, trajectories
 
@@ -44,7 +45,8 @@ def plan(
 ) -> Plan:
     """A job of `n` tasks over the approved seeds (of `domain`), each used about equally often.
 
-    `controls` are further fields of the spec: `axes`, `errors`, `feedback`, `spare`.
+    `controls` are further fields of the spec: `axes`, `errors`, `feedback`, `spare`, `target`. A target narrows the
+    seeds to those that have its tool.
 
     Raises:
         UsageError: a number makes no sense, no seed is approved, or the settings describe no whole endpoint.
@@ -55,10 +57,14 @@ def plan(
         raise UsageError("The concurrency must be at least 1.")
     if budget_usd is not None and budget_usd <= 0:
         raise UsageError("The budget must be more than 0 USD.")
-    seeds = trajectories.ids(db, Query(kind="seed", status="approved", domain=domain))
+    seeds: Sequence[int] = trajectories.ids(db, Query(kind="seed", status="approved", domain=domain))
     if not seeds:
         where = f" of domain {domain}" if domain else ""
         raise UsageError(f"No seed{where} is approved yet; approve some (`simia seeds approve`, or the key a) first.")
+    if (target := controls.get("target")) is not None:
+        if target.outcome == "error" and controls.get("errors") == "none":
+            raise UsageError("The target is a tool that fails, and --errors none forbids it; leave one of them out.")
+        seeds = seeds_for(db, seeds, target)
     spec = SynthesizeSpec(
         domain=domain,
         concurrency=concurrency,
