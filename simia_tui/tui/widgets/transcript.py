@@ -40,7 +40,7 @@ class Transcript(LineView, inherit_bindings=False):
         ),
         Binding("o", "fold", "Open", id="transcript.open", tooltip="Show all of a long text, or fold it again"),
         Binding("t", "thoughts", "Thoughts", show=False, id="transcript.thoughts", tooltip="Show or hide thoughts"),
-        Binding("s", "spine", "Spine", id="transcript.spine", tooltip="Observations and calls on one line each"),
+        Binding("s", "spine", "Spine/full", id="transcript.spine", tooltip="One line a turn, or everything"),
         Binding("n", "match(1)", "Next match", show=False, id="transcript.next-match", tooltip="Next place found"),
         Binding("N", "match(-1)", "Match back", show=False, id="transcript.previous-match", tooltip="One match back"),
         Binding("pagedown", "page(1)", "Page down", show=False, id="transcript.page-down", tooltip="Scroll a page"),
@@ -55,6 +55,17 @@ class Transcript(LineView, inherit_bindings=False):
         def __init__(self, transcript: "Transcript", index: int | None) -> None:
             super().__init__()
             self.transcript, self.index = transcript, index
+
+        @property
+        def control(self) -> "Transcript":
+            return self.transcript
+
+    class SpineToggled(Message):
+        """The reader has gone from the spine to the full view or back."""
+
+        def __init__(self, transcript: "Transcript") -> None:
+            super().__init__()
+            self.transcript = transcript
 
         @property
         def control(self) -> "Transcript":
@@ -75,10 +86,12 @@ class Transcript(LineView, inherit_bindings=False):
         self._blocks: list[Block] = []
         self._starts: list[int] = [0]
         self._names: list[str | None] = []
+        self._last_word = 0
         self._by_turn: dict[int | None, list[Finding]] = {}
         self._width = 0
         self._changes: list[Change] | None = None
         self._signs: Sequence[Part] = ()
+        self._stale: int | None = None
 
     @property
     def turn(self) -> int | None:
@@ -98,9 +111,12 @@ class Transcript(LineView, inherit_bindings=False):
         self.findings = findings
         self._changes = None
         self._signs = ()
+        self._stale = None
         self._opened = set()
         turns = trajectory.turns if trajectory else ()
         self._names = call_names(trajectory) if trajectory else []
+        spoken = (n for n, turn in enumerate(turns) if turn.role == "assistant" and turn.content)
+        self._last_word = max(spoken, default=0)
         self._by_turn = {}
         for finding in findings:
             place = finding.turn if finding.turn is not None and finding.turn < len(turns) else None
@@ -122,6 +138,12 @@ class Transcript(LineView, inherit_bindings=False):
         """Put a sign of one cell before every line of each turn; with none the gutter is empty again."""
         self._signs = signs
         self.refresh()
+
+    def mark_stale(self, first: int | None) -> None:
+        """Mark the turns from `first` on as no longer holding; with None none."""
+        if first != self._stale:
+            self._stale = first
+            self._lay_out()
 
     def _changed(self, index: int) -> bool:
         """Whether block `index` has a change; what is gone from the end belongs to the last turn."""
@@ -177,6 +199,8 @@ class Transcript(LineView, inherit_bindings=False):
             opened=opened,
             name=self._names[index - 1],
             gap=index < len(turns) and turns[index].role != "tool",
+            brief=self.spine and index - 1 < self._last_word,
+            stale=self._stale is not None and index > self._stale,
             instead=self._changed_lines(index, opened) if self._changed(index) else None,
         )
 
@@ -291,7 +315,14 @@ class Transcript(LineView, inherit_bindings=False):
         self._reveal()
 
     def action_spine(self) -> None:
-        self.spine = not self.spine
+        self.show_spine(not self.spine)
+        self.post_message(self.SpineToggled(self))
+
+    def show_spine(self, spine: bool) -> None:
+        """Show the spine: who said what, with calls, results and all but the last words of the assistant on one line
+        each. Otherwise show all.
+        """
+        self.spine = spine
         self._lay_out()
         self._reveal()
 

@@ -86,6 +86,11 @@ class _Writer:
             shown += "…"
         self.put(*parts, (clip(shown, room), ink))
 
+    def brief(self, text: str) -> None:
+        """As much of `text` as fits on one line."""
+        self.foldable = self.foldable or cell_len(text) > self.view.width - len(INDENT) or "\n" in text
+        self.one_line([(INDENT, "")], text, "")
+
     def text(self, text: str, limit: int, ink: str = "", json: bool = False, indent: str = INDENT) -> None:
         """`text` wrapped; folded after `limit` lines unless the block is open."""
         width = self.view.width - len(indent)
@@ -161,13 +166,24 @@ def turn_block(
     name: str | None,
     gap: bool,
     instead: Sequence[Line] | None = None,
+    brief: bool = False,
+    stale: bool = False,
 ) -> Block:
     """One turn with its findings. `name` is the tool that an observation answers, as far as it is known.
 
-    With `instead` these lines stand in place of what the turn holds.
+    With `instead` these lines stand in place of what the turn holds. `brief` puts the words of the assistant on one
+    line, `stale` says that the turn no longer holds.
     """
     out = _Writer(view, opened)
-    out.put(*_title(turn, index, findings, name, view.width))
+    title = _title(turn, index, findings, name, view.width)
+    if stale:
+        title.append(("  stale", "warning"))
+    if turn.role == "tool" and turn.content and view.spine and not opened and instead is None:
+        out.foldable = True
+        out.one_line([*title, ("  ", "")], turn.content, "muted")
+        out.findings(findings)
+        return out.block(gap=False)
+    out.put(*title)
     if instead is not None:
         out.foldable = True
         out.lines += instead
@@ -177,6 +193,8 @@ def turn_block(
         _thoughts(out, turn.reasoning)
     if turn.role == "tool":
         _result(out, turn.content)
+    elif turn.content and brief and turn.role == "assistant" and not opened:
+        out.brief(turn.content)
     elif turn.content:
         out.text(turn.content, TEXT_LINES)
     elif not turn.tool_calls:
@@ -210,20 +228,18 @@ def _title(turn: Turn, index: int, findings: Sequence[Finding], name: str | None
 
 
 def _thoughts(out: _Writer, reasoning: str) -> None:
-    if out.view.thoughts or out.opened:
+    if (out.view.thoughts and not out.view.spine) or out.opened:
         out.put((f"{INDENT}✻ thoughts", "muted"))
         out.text(reasoning, RESULT_LINES, "muted", indent=INDENT * 2)
     else:
-        out.put((f"{INDENT}✻ thoughts  {plural(len(reasoning.split()), 'word')}, t shows", "muted"))
+        out.foldable = out.foldable or out.view.spine
+        key = "o opens" if out.view.spine else "t shows"
+        out.put((f"{INDENT}✻ thoughts  {plural(len(reasoning.split()), 'word')}, {key}", "muted"))
 
 
 def _result(out: _Writer, content: str | None) -> None:
     if not content:
         out.put((f"{INDENT}{'no content' if content is None else 'empty text'}", "muted"))
-        return
-    if out.view.spine and not out.opened:
-        out.foldable = True
-        out.one_line([(INDENT, "")], content, "muted")
         return
     pretty = indent_json(content) if len(content) <= PRETTY_CHARS else None
     out.text(pretty or content, RESULT_LINES, json=pretty is not None)

@@ -95,6 +95,20 @@ async def test_spine_and_thoughts_shorten_the_reading() -> None:
         assert app.transcript.virtual_size.height == full
 
 
+async def test_turns_are_marked_stale_until_another_trajectory_is_shown() -> None:
+    app = ReadApp(dialogue(3))
+    async with app.run_test(size=(80, 100)) as pilot:
+        app.transcript.mark_stale(5)
+        await pilot.pause()
+        marked = [line for line in app.lines() if "stale" in line]
+        assert len(marked) == 7 and "assistant  6" in marked[0]
+        app.transcript.mark_stale(None)
+        assert not any("stale" in line for line in app.lines())
+        app.transcript.mark_stale(1)
+        app.transcript.show(dialogue(2))
+        assert not any("stale" in line for line in app.lines())
+
+
 async def test_search_marks_opens_and_goes_round() -> None:
     app = ReadApp(dialogue())
     async with app.run_test(size=(80, 24)) as pilot:

@@ -22,8 +22,10 @@ def shown(block: Block) -> list[str]:
     return ["".join(text for text, _ in line.parts) for line in block.lines]
 
 
-def block(turn: Turn, findings: tuple[Finding, ...] = (), view: View = VIEW, opened: bool = False) -> Block:
-    return turn_block(turn, 3, findings, view, opened=opened, name=None, gap=False)
+def block(
+    turn: Turn, findings: tuple[Finding, ...] = (), view: View = VIEW, opened: bool = False, **more: bool
+) -> Block:
+    return turn_block(turn, 3, findings, view, opened=opened, name=None, gap=False, **more)
 
 
 def test_roles_are_words_and_signs() -> None:
@@ -85,7 +87,8 @@ def test_long_observations_fold_and_open() -> None:
     assert len(folded.lines) == 1 + RESULT_LINES + 1 and folded.foldable and opened.foldable
     assert shown(folded)[-1] == "  … 88 more lines, o opens"
     assert shown(opened)[1:] == [f"  {n}" for n in range(100)]
-    assert shown(block(turn, view=View(60, spine=True)))[1].startswith("  0 1 2 3") and len(shown(folded)) == 14
+    spine = shown(block(turn, view=View(60, spine=True)))
+    assert len(spine) == 1 and "0 1 2 3" in spine[0] and spine[0].endswith("…") and len(shown(folded)) == 14
 
 
 def test_two_lines_more_are_not_worth_a_fold() -> None:
@@ -157,3 +160,21 @@ def test_no_line_is_wider_than_the_view(content: str, name: str, width: int, ope
     for line in shown(block(turn, (finding,), view, opened))[1:]:
         assert cell_len(line.removesuffix(" ")) <= width
         assert "\x1b" not in line and "\u202e" not in line
+
+
+def test_in_the_spine_all_but_the_last_words_of_the_assistant_take_one_line() -> None:
+    turn = Turn(role="assistant", content="word " * 60, reasoning="First I think.")
+    view = View(60, spine=True)
+    long = block(turn, view=view)
+    brief = block(turn, view=view, brief=True)
+    assert len(long.lines) > 5 and len(brief.lines) == 3 and brief.foldable
+    assert "First I think." not in str(shown(brief)) and "First I think." in str(
+        shown(block(turn, view=view, opened=True))
+    )
+    assert len(block(turn, view=view, opened=True, brief=True).lines) == len(long.lines) + 1
+    user = Turn(role="user", content="word " * 60)
+    assert len(block(user, view=view, brief=True).lines) > 5
+
+
+def test_a_turn_that_no_longer_holds_says_so() -> None:
+    assert shown(block(Turn(role="user", content="Hi"), stale=True))[0].endswith("stale")
