@@ -80,7 +80,7 @@ class Query:
 
     def line(self) -> str:
         """The line that `parse` reads back."""
-        parts = [f"{name}:{_quoted(str(value))}" for name in FIELDS if (value := getattr(self, name)) is not None]
+        parts = [f"{name}:{in_one_token(str(value))}" for name in FIELDS if (value := getattr(self, name)) is not None]
         parts += [f"{'-' * term.negated}{_written(term)}" for term in self.also]
         if self.order != "oldest":
             parts.append(f"order:{self.order}")
@@ -141,7 +141,7 @@ def _tokens(line: str) -> Iterator[tuple[str, str | None, str]]:
         UsageError: there is no such field, or it has no value.
     """
     for minus, name, value in _split(line):
-        if name in FIELDS or name == "order":
+        if name is not None and name in (*FIELDS, "order"):
             if not value:
                 hint = ", ".join(ORDERS) if name == "order" else FIELDS[name].hint
                 raise UsageError(f"{name}: wants a value; it knows {hint}.")
@@ -163,14 +163,14 @@ def _order(minus: str, value: str) -> str:
 def _written(term: Term) -> str:
     """A condition as `parse` reads it back."""
     if term.name in FIELDS:
-        return f"{term.name}:{_quoted(term.value)}"
+        return f"{term.name}:{in_one_token(term.value)}"
     plain = all(not minus and name is None for minus, name, _ in _split(term.value))
     words = not term.negated or " " not in term.value
     return term.value if plain and words and not re.search("[\"']", term.value) else _in_quotes(term.value)
 
 
-def _quoted(value: str) -> str:
-    """`value` as one token."""
+def in_one_token(value: str) -> str:
+    """`value` so that it is read as one token: in quotes where it needs them."""
     return value if value and not re.search(r"[\s\"']", value) else _in_quotes(value)
 
 

@@ -22,6 +22,7 @@ from simia_tui.tui.screens.base import RoomScreen
 from simia_tui.tui.screens.listing import COLUMNS, head
 from simia_tui.tui.state.review import ReviewState
 from simia_tui.tui.text import clip, visible
+from simia_tui.tui.widgets.filter_field import Completions, FilterInput
 from simia_tui.tui.widgets.record_table import RecordTable
 from simia_tui.tui.widgets.transcript import Transcript
 
@@ -50,7 +51,7 @@ class QueueScreen(RoomScreen):
     """A list that holds a snapshot: what arrives or leaves waits until it is asked for."""
 
     KIND: Kind = "seed"
-    PARTS = (RecordTable, Transcript)
+    PARTS = (RecordTable, Transcript, FilterInput)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "switch", "List/text", id="review.switch", tooltip="From the list to the transcript and back"),
         Binding("space", "skip", "Skip", show=False, id="review.skip", tooltip="Put at the end of the queue"),
@@ -90,7 +91,8 @@ class QueueScreen(RoomScreen):
         with Container(id="review"):
             with Vertical(id="list"):
                 yield Static("", id="filter-line", markup=False)
-                yield Input(placeholder="status:pending  rule:call.unknown-tool  words …", id="filter")
+                yield FilterInput(placeholder="status:pending  rule:call.unknown-tool  words …", id="filter")
+                yield Completions(id="completions")
                 yield RecordTable(COLUMNS, self.state.rows, empty=f"No {noun} here: {hint}.", markable=True, id="table")
             with Vertical(id="reading"):
                 yield Static("", id="head", markup=False)

@@ -1,20 +1,25 @@
 """Saved filters, and the place where a reviewer left off."""
 
+import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input
 
 from simia_tui.errors import SimiaError, UsageError
 from simia_tui.model import Kind
-from simia_tui.store import Query, views
+from simia_tui.store import Query, completions, views
+from simia_tui.store.connection import explain
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.screens.form import Field, Form
 from simia_tui.tui.screens.queue import QueueScreen
 from simia_tui.tui.screens.strip import Strip
 from simia_tui.tui.text import clip, visible
+from simia_tui.tui.widgets.filter_field import Completions, FilterInput
 from simia_tui.tui.widgets.transcript import Transcript
 
 SETTLE_S = 1.0
@@ -22,6 +27,14 @@ SETTLE_S = 1.0
 SHOWN = 9
 """Views that have a digit; all can be typed as filters."""
 SAVE = ""
+
+
+@dataclass
+class Offered(Message):
+    """The values of a field, counted in a thread."""
+
+    name: str
+    values: Sequence[completions.Value]
 
 
 class ViewStrip(Strip[str]):
@@ -71,6 +84,31 @@ class ViewsScreen(QueueScreen):
     _here: tuple[str, int | None] | None = None
     _written: tuple[str, int | None, int | None] | None = None
     _rest: Timer | None = None
+
+    def on_filter_input_wanted(self, message: FilterInput.Wanted) -> None:
+        workspace, kind, name = self.bench.workspace, self.KIND, message.name
+
+        def look() -> None:
+            db = workspace.connect(readonly=True)
+            try:
+                self.post_message(Offered(name, completions.values(db, kind, name)))
+            except sqlite3.Error as error:
+                raise explain(error) from error
+            finally:
+                db.close()
+
+        self.run_worker(look, group=f"values of {name}", thread=True, exit_on_error=False)
+
+    def on_offered(self, message: Offered) -> None:
+        self.query_one(FilterInput).learn(message.name, message.values)
+
+    def action_filter(self) -> None:
+        self.query_one(FilterInput).forget()
+        super().action_filter()
+
+    def _show_filter(self) -> None:
+        super()._show_filter()
+        self.query_one(Completions).say(f"{len(self.state.ids):,} found")
 
     def on_mount(self) -> None:
         place = views.place(self.bench.db, self.bench.reviewer, self.KIND)
