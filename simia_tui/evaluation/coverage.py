@@ -26,9 +26,17 @@ def outcomes(trajectory: Trajectory) -> set[tuple[str, str]]:
     return found
 
 
-def known_wording(text: str) -> str:
-    """The wording of an error of a domain pack, whose `{placeholders}` stand for what differs."""
-    return template(_PLACEHOLDER.sub("#", text))
+class Known:
+    """An error of a domain pack, as it stands in the map and as it is recognised inside an observation."""
+
+    def __init__(self, text: str) -> None:
+        """`text` holds `{placeholders}` for what differs from case to case."""
+        self.wording = template(_PLACEHOLDER.sub("#", text))
+        self._pattern = re.compile(".*?".join(map(re.escape, self.wording.split("#"))), re.IGNORECASE)
+
+    def says(self, wording: str) -> bool:
+        """Whether an observation with this wording is this error, whatever stands around it."""
+        return self._pattern.search(wording) is not None
 
 
 def hits(trajectory: Trajectory, target: Target) -> bool:

@@ -3,16 +3,16 @@
 import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from simia_tui import domains
 from simia_tui.errors import UsageError
-from simia_tui.evaluation.coverage import SUCCESS, known_wording, outcomes
+from simia_tui.evaluation.coverage import Known, alike, outcomes
 from simia_tui.model import Job, SynthesizeSpec, Target
 from simia_tui.store import Workspace, trajectories
 from simia_tui.store import outcomes as store
-from simia_tui.store.outcomes import Count, Read
+from simia_tui.store.outcomes import Count, Read, Refusal
 
 PORTION = 200
 """Bodies that are read between two writes."""
@@ -75,52 +75,73 @@ def catch_up(db: sqlite3.Connection, tell: Callable[[int], None] = lambda _: Non
 def cells(workspace: Workspace, db: sqlite3.Connection) -> list[Cell]:
     """The map as it was last read: tools with holes first, and each tool's cells together.
 
-    A tool has a cell for success, one for refusals in whatever words, and one for each wording that a seed or the pack
-    of its domain has, or that episodes use often.
+    A tool has a cell for success, one for refusals in whatever words, and one for each error that a seed shows, that
+    the pack of its domain knows, or that episodes show often.
     """
-    counts: dict[str, dict[str, Count]] = defaultdict(dict)
-    for count in store.counts(db):
-        counts[count.tool][count.template] = count
-    refused = {count.tool: count for count in store.refused(db)}
-    declared = store.declared(db)
-    known = _known_errors(workspace, declared)
+    successes, declared = store.successes(db), store.declared(db)
+    refusals: dict[str, list[Refusal]] = defaultdict(list)
+    for refusal in store.refusals(db):
+        refusals[refusal.tool].append(refusal)
+    known = _known(workspace, declared)
     groups = [
-        _tool_cells(tool, counts[tool], refused.get(tool), known.get(tool, set()), tool in declared)
-        for tool in sorted({*counts, *declared})
+        [
+            *_success(tool, successes.get(tool), tool in declared),
+            *_refusal_cells(tool, refusals[tool], known.get(tool, [])),
+        ]
+        for tool in sorted({*successes, *refusals, *declared})
     ]
     groups.sort(key=lambda group: -sum(cell.hole for cell in group))
     return [cell for group in groups for cell in group]
 
 
-def _known_errors(workspace: Workspace, declared: dict[str, str]) -> dict[str, set[str]]:
-    """The wordings of the packs' errors for each tool."""
+def _known(workspace: Workspace, declared: dict[str, str]) -> dict[str, list[Known]]:
+    """The errors of the packs for each tool."""
     roots = workspace.prompt_roots()
     there = set(domains.names(roots))
-    found: dict[str, set[str]] = defaultdict(set)
     packs = {domain: domains.load(domain, roots) for domain in set(declared.values()) & there}
+    found: dict[str, list[Known]] = {}
     for tool, domain in declared.items():
-        for error in packs[domain].errors if domain in packs else ():
-            if tool in error.tools:
-                found[tool].add(known_wording(error.text))
+        errors = packs[domain].errors if domain in packs else ()
+        found[tool] = [Known(error.text) for error in errors if tool in error.tools]
     return found
 
 
-def _tool_cells(
-    tool: str, counts: dict[str, Count], refused: Count | None, known: set[str], declared: bool
-) -> list[Cell]:
-    worked = counts.get(SUCCESS, Count(tool, SUCCESS, 0, 0))
-    wordings = {wording: count for wording, count in counts.items() if wording != SUCCESS}
-    shown = {wording for wording, count in wordings.items() if count.seeds} | known
-    others = sorted(wordings.keys() - shown, key=lambda wording: (-wordings[wording].episodes, wording))
-    found = [Cell(Target(tool=tool, outcome="success"), worked.seeds, worked.episodes, declared)]
-    if refused is not None or known:
-        seeds, episodes = (refused.seeds, refused.episodes) if refused else (0, 0)
-        found.append(Cell(Target(tool=tool, outcome="error"), seeds, episodes, bool(known)))
-    for wording in [*sorted(shown), *others[:ONLY_EPISODES]]:
-        count = wordings.get(wording, Count(tool, wording, 0, 0))
-        target = Target(tool=tool, outcome="error", error=wording)
-        found.append(Cell(target, count.seeds, count.episodes, wording in known))
-    return found
+def _success(tool: str, count: Count | None, declared: bool) -> list[Cell]:
+    if count is None and not declared:
+        return []
+    target = Target(tool=tool, outcome="success")
+    return [Cell(target, count.seeds if count else 0, count.episodes if count else 0, declared)]
+
+
+def _refusal_cells(tool: str, refusals: Sequence[Refusal], known: Sequence[Known]) -> list[Cell]:
+    if not refusals and not known:
+        return []
+    seeds: dict[str, set[int]] = defaultdict(set)
+    episodes: dict[str, set[int]] = defaultdict(set)
+    for refusal in refusals:
+        wording = next((error.wording for error in known if error.says(refusal.wording)), refusal.wording)
+        (seeds if refusal.is_seed else episodes)[wording].add(refusal.trajectory)
+    wordings = {error.wording for error in known}
+    shown = wordings | seeds.keys()
+    others = sorted(episodes.keys() - shown, key=lambda wording: (-len(episodes[wording]), wording))
+    whole = Cell(
+        Target(tool=tool, outcome="error"),
+        len(set().union(*seeds.values())),
+        len(set().union(*episodes.values())),
+        bool(known),
+    )
+    return [
+        whole,
+        *(
+            Cell(
+                Target(tool=tool, outcome="error", error=wording),
+                len(seeds.get(wording, ())),
+                len(episodes.get(wording, ())),
+                wording in wordings,
+            )
+            for wording in [*sorted(shown), *others[:ONLY_EPISODES]]
+        ),
+    ]
 
 
 def seeds_for(db: sqlite3.Connection, approved: Sequence[int], target: Target) -> list[int]:
@@ -134,23 +155,23 @@ def seeds_for(db: sqlite3.Connection, approved: Sequence[int], target: Target) -
     """
     catch_up(db)
     allowed = set(approved)
+    wordings = None
+    if target.error is not None:
+        said = {refusal.wording for refusal in store.refusals(db) if refusal.tool == target.tool and refusal.is_seed}
+        wordings = [wording for wording in said if alike(wording, target.error)]
     found: dict[int, None] = {}
     for pks in (
-        store.showing(db, target.tool, target.outcome, target.error),
-        store.showing(db, target.tool, target.outcome, None),
-        store.showing(db, target.tool, None, None),
+        store.showing(db, target.tool, target.outcome, wordings),
+        store.showing(db, target.tool, target.outcome),
+        store.showing(db, target.tool),
         store.declaring(db, target.tool),
     ):
-        found |= dict.fromkeys(_among(pks, allowed))
+        found |= dict.fromkeys(pk for pk in pks if pk in allowed)
         if len(found) >= FEWEST:
             break
     if not found:
         raise UsageError(f"No approved seed has the tool {target.tool}; `simia seeds list --tool` shows which have.")
     return list(found)
-
-
-def _among(pks: Iterable[int], allowed: set[int]) -> list[int]:
-    return [pk for pk in pks if pk in allowed]
 
 
 def told(db: sqlite3.Connection, job: Job) -> str | None:

@@ -1,7 +1,8 @@
 """What the calls of trajectories came to: kept apart from the bodies, so that the coverage map need not open them."""
 
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from simia_tui.store.connection import write
@@ -11,7 +12,7 @@ TARGET_MISSED = "job.target-missed"
 
 
 class Read(NamedTuple):
-    """A body that was read: its `(tool, wording)` pairs, the wording empty where the call succeeded."""
+    """A body that was read: its `(tool, wording)` pairs, the wording empty where the call worked."""
 
     trajectory: int
     revision: int
@@ -19,12 +20,20 @@ class Read(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many trajectories hold a call of `tool` with this outcome; rejected ones are left out."""
+    """In how many seeds and episodes a tool worked; rejected ones are left out."""
 
     tool: str
-    template: str
     seeds: int
     episodes: int
+
+
+class Refusal(NamedTuple):
+    """A trajectory in which `tool` refused in these words."""
+
+    tool: str
+    wording: str
+    trajectory: int
+    is_seed: bool
 
 
 def unread(db: sqlite3.Connection, limit: int) -> list[tuple[int, int]]:
@@ -48,23 +57,22 @@ def put(db: sqlite3.Connection, many: Iterable[Read]) -> None:
             db.execute("INSERT OR REPLACE INTO outcomes_read VALUES (?, ?)", (pk, revision))
 
 
-def counts(db: sqlite3.Connection) -> list[Count]:
-    """Every outcome of every tool."""
+def successes(db: sqlite3.Connection) -> dict[str, Count]:
+    """Every tool that worked somewhere, by name."""
     found = db.execute(
-        "SELECT o.tool, o.template, sum(t.kind = 'seed'), sum(t.kind = 'episode') FROM outcomes o"
-        " JOIN trajectories t ON t.pk = o.trajectory WHERE t.status != 'rejected' GROUP BY o.tool, o.template"
+        "SELECT o.tool, sum(t.kind = 'seed'), sum(t.kind = 'episode') FROM outcomes o"
+        " JOIN trajectories t ON t.pk = o.trajectory WHERE t.status != 'rejected' AND o.template = '' GROUP BY o.tool"
     ).fetchall()
-    return [Count._make(values) for values in found]
+    return {values[0]: Count._make(values) for values in found}
 
 
-def refused(db: sqlite3.Connection) -> list[Count]:
-    """For every tool, how many trajectories hold a refusal of it, in whatever words; `template` is empty."""
+def refusals(db: sqlite3.Connection) -> list[Refusal]:
+    """Every refusal, once for each wording and trajectory; those of rejected trajectories are left out."""
     found = db.execute(
-        "SELECT o.tool, '', count(DISTINCT CASE WHEN t.kind = 'seed' THEN t.pk END),"
-        " count(DISTINCT CASE WHEN t.kind = 'episode' THEN t.pk END) FROM outcomes o"
-        " JOIN trajectories t ON t.pk = o.trajectory WHERE t.status != 'rejected' AND o.template != '' GROUP BY o.tool"
+        "SELECT o.tool, o.template, t.pk, t.kind = 'seed' FROM outcomes o JOIN trajectories t ON t.pk = o.trajectory"
+        " WHERE t.status != 'rejected' AND o.template != ''"
     ).fetchall()
-    return [Count._make(values) for values in found]
+    return [Refusal(tool, wording, pk, bool(is_seed)) for tool, wording, pk, is_seed in found]
 
 
 def declared(db: sqlite3.Connection) -> dict[str, str]:
@@ -77,13 +85,15 @@ def declared(db: sqlite3.Connection) -> dict[str, str]:
     return dict(found)
 
 
-def showing(db: sqlite3.Connection, tool: str, outcome: str | None, template: str | None) -> list[int]:
-    """The seeds with a call of `tool` that came to `outcome` (success or error), refused in just these words."""
+def showing(
+    db: sqlite3.Connection, tool: str, outcome: str | None = None, wordings: Sequence[str] | None = None
+) -> list[int]:
+    """The seeds with a call of `tool` that came to `outcome` (success or error), refused in one of these wordings."""
     found = db.execute(
         "SELECT DISTINCT o.trajectory FROM outcomes o JOIN trajectories t ON t.pk = o.trajectory"
         " WHERE t.kind = 'seed' AND o.tool = ? AND (? IS NULL OR (o.template = '') = (? = 'success'))"
-        " AND (? IS NULL OR o.template = ?) ORDER BY o.trajectory",
-        (tool, outcome, outcome, template, template),
+        " AND (? IS NULL OR o.template IN (SELECT value FROM json_each(?))) ORDER BY o.trajectory",
+        (tool, outcome, outcome, *[None if wordings is None else json.dumps(wordings)] * 2),
     ).fetchall()
     return [pk for (pk,) in found]
 
