@@ -12,6 +12,9 @@ from simia_tui.model import Trajectory, Turn
 TURNS = (8, 24)
 """Least and most turns of a visit."""
 
+AIMS = 100
+"""Visits that are drawn to find one that shows what a prompt asks for."""
+
 
 def seeds(n: int, random_seed: int) -> list[Trajectory]:
     """`n` clean visits of domain `library`. The first `k` are the same for every `n >= k`."""
@@ -31,6 +34,17 @@ def visit(rng: random.Random) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
         turns, goals = _attempt(rng)
         if TURNS[0] <= len(turns) <= TURNS[1]:
             return tuple(turns), goals
+
+
+def aimed(rng: random.Random, tool: str, refused: bool | None) -> tuple[Turn, ...]:
+    """A visit in which `tool` is called and answers, refuses (`refused` True) or does not; after some tries any."""
+    turns: tuple[Turn, ...] = ()
+    for _ in range(AIMS):
+        turns, _ = visit(rng)
+        came = {turn.is_error for turn in turns if turn.role == "tool" and turn.name == tool}
+        if came and refused in (None, *came):
+            break
+    return turns
 
 
 def _choose(rng: random.Random) -> list[Goal]:

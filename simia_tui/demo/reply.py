@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -19,6 +20,9 @@ HELLO = (
     "<policy>, <tools>, <exemplar> and <request>, and I play tools, user and judge of my library; nothing else."
 )
 CHARS_PER_TOKEN = 4
+
+_AIM = re.compile(r"^- must occur, .*: the assistant calls ([^,\n]+)(?:, and the (tool refuses|call succeeds))?", re.M)
+_REFUSED = {"tool refuses": True, "call succeeds": False}
 
 
 class Reply(NamedTuple):
@@ -66,7 +70,8 @@ def _compose(ask: Ask, random_seed: int, defect_rate: float) -> Spoiled:
         kept, former = list(roles.objects(parts["kept"])), list(roles.objects(parts["former"]))
         written = go_on(kept, former, ask.exemplar, rng, _words(ask))
     elif {tool.name for tool in ask.tools} == tools.NAMES:
-        turns, _ = play.visit(rng)
+        aim = _AIM.search(ask.text)
+        turns = play.aimed(rng, aim[1], _REFUSED.get(aim[2])) if aim else play.visit(rng)[0]
         written = [_plain(turn) for turn in turns]
     else:
         written = vary(list(ask.exemplar), rng, _words(ask))

@@ -4,10 +4,14 @@ from typing import Any
 
 import pytest
 
+from simia_tui import domains, resources
+from simia_tui.demo import play
 from simia_tui.demo.defects import is_defective
 from simia_tui.demo.prompt import PromptError, read
 from simia_tui.demo.reply import HELLO, answer
-from simia_tui.model import content_hash
+from simia_tui.model import Target, content_hash
+from simia_tui.simulate.synthesize import Writer
+from simia_tui.simulate.variation import with_controls
 
 Build = Callable[..., list[dict[str, Any]]]
 
@@ -105,3 +109,17 @@ def test_a_reply_that_is_cut_claims_only_what_it_shows(library_messages: Build):
             assert cut.cut and cut.text == whole.text[: limit * 4]
             complete = cut.text.count("\n")
             assert cut.truth.defects == tuple(d for d in whole.truth.defects if d.turn < complete)
+
+
+@pytest.mark.parametrize(("tool", "outcome"), [("renew_loan", "error"), ("pay_fine", "success"), ("place_hold", None)])
+def test_what_a_prompt_is_aimed_at_is_shown(tool: str, outcome: str | None):
+    pack = domains.load("library", [resources.prompts()])
+    (seed,) = play.seeds(1, 3)
+    aim = Target.model_validate({"tool": tool, "outcome": outcome})
+    writer = Writer(pack, seed, seed.tools, with_controls(pack.axes, {}, None, None, aim))
+    for ord_ in range(5):
+        said = turns(answer(read(writer.prompt(ord_, 1).messages), 1, 0.0).text)
+        called = [call["name"] for turn in said for call in turn.get("tool_calls", ())]
+        came = [turn.get("is_error", False) for turn in said if turn["role"] == "tool"]
+        shown = {error for name, error in zip(called, came, strict=True) if name == tool}
+        assert shown if outcome is None else (outcome == "error") in shown
