@@ -13,8 +13,9 @@ _RESULT = (
     "NOT EXISTS (SELECT 1 FROM trajectories x WHERE x.job = {0}.job AND x.ord = {0}.ord)"
     " AND NOT EXISTS (SELECT 1 FROM screenings s WHERE s.job = {0}.job AND s.ord = {0}.ord AND s.opinion <> 'error')"
     " AND NOT EXISTS (SELECT 1 FROM remakes r WHERE r.job = {0}.job AND r.ord = {0}.ord AND r.proposed IS NOT NULL)"
+    " AND NOT EXISTS (SELECT 1 FROM judgements g WHERE g.job = {0}.job AND g.ord = {0}.ord)"
 )
-"""That a task (or attempt) brought neither a trajectory, nor a verdict, nor a new end."""
+"""That a task (or attempt) brought neither a trajectory, nor a verdict, nor a new end, nor a judgement."""
 
 _RULES = (
     _Rule(
@@ -34,16 +35,19 @@ _RULES = (
     _Rule(
         "tasks have more or fewer than one good attempt for one result",
         "SELECT count(*) FROM tasks t WHERE t.job = :job AND (t.state = 'done') <>"
-        " (SELECT count(*) FROM attempts a WHERE a.job = t.job AND a.ord = t.ord AND a.outcome = 'ok')",
+        " (SELECT count(*) FROM attempts a WHERE a.job = t.job AND a.ord = t.ord"
+        " AND a.role IS NULL AND a.outcome = 'ok')",
     ),
     _Rule(
         "good attempts have no result",
-        f"SELECT count(*) FROM attempts a WHERE a.job = :job AND a.outcome = 'ok' AND {_RESULT.format('a')}",
+        "SELECT count(*) FROM attempts a WHERE a.job = :job AND a.role IS NULL AND a.outcome = 'ok'"
+        f" AND {_RESULT.format('a')}",
     ),
     _Rule(
         "tasks are in flight without exactly one open attempt, or have one and are not in flight",
         "SELECT count(*) FROM tasks t WHERE t.job = :job AND (t.state = 'inflight') <>"
-        " (SELECT count(*) FROM attempts a WHERE a.job = t.job AND a.ord = t.ord AND a.ended IS NULL)",
+        " (SELECT count(*) FROM attempts a WHERE a.job = t.job AND a.ord = t.ord"
+        " AND a.role IS NULL AND a.ended IS NULL)",
     ),
     _Rule(
         "attempts have ended without an outcome, or have one and no end",

@@ -22,6 +22,8 @@ _JOB = (
     " CASE WHEN j.status = 'paused' THEN j.resume_at END,"
     " (SELECT count(*) FROM tasks t WHERE t.job = j.pk AND t.state = 'inflight') FROM jobs j"
 )
+_AT_VENDOR = "EXISTS (SELECT 1 FROM submissions s WHERE s.job = j.pk AND s.ended IS NULL)"
+"""That an endpoint works on a batch of a job `j`: a worker has to call it off, and to fetch what is done and paid."""
 
 
 def create(db: sqlite3.Connection, spec: JobSpec, seeds: Sequence[int], priority: int = 0) -> int:
@@ -75,8 +77,10 @@ def _job(values: tuple[object, ...]) -> Job:
 def next_job(db: sqlite3.Connection) -> Job | None:
     """The job that a worker should be at: the highest priority first, then the oldest."""
     found = db.execute(
-        f"{_JOB} WHERE j.desired = 'running' AND (j.status IN ('queued', 'running')"
-        " OR (j.status = 'paused' AND j.resume_at <= ?)) ORDER BY j.priority DESC, j.pk LIMIT 1",
+        f"{_JOB} WHERE (j.desired = 'running' AND (j.status IN ('queued', 'running')"
+        " OR (j.status = 'paused' AND j.resume_at <= ?)))"
+        f" OR (j.desired = 'cancelled' AND j.status IN ('queued', 'running') AND {_AT_VENDOR})"
+        " ORDER BY j.priority DESC, j.pk LIMIT 1",
         (time.time(),),
     ).fetchone()
     return _job(found) if found else None
@@ -161,6 +165,14 @@ def _end(
         status, reason = JobStatus.CANCELLED, None
     if status is JobStatus.DONE and _left(db, pk):
         status, reason = JobStatus.QUEUED, None  # failed tasks were given another round in the last moment
+    if (
+        status is JobStatus.CANCELLED
+        and db.execute(f"SELECT 1 FROM jobs j WHERE pk = ? AND {_AT_VENDOR}", (pk,)).fetchone()
+    ):
+        status, reason = (
+            JobStatus.QUEUED,
+            "It ends when the endpoint has called off the batch and what is done is fetched.",
+        )
     stays = status is JobStatus.PAUSED and resume_at is None
     db.execute(
         "UPDATE jobs SET status = ?, reason = ?, resume_at = ?, ended = CASE WHEN ? THEN ? END,"

@@ -34,6 +34,11 @@ MAX_ATTEMPTS = 50
 """Requests of one task, whatever came of them, after which it is given up."""
 
 _REPLIED = (Outcome.UNPARSABLE, Outcome.TRUNCATED, Outcome.REFUSED, Outcome.EMPTY, Outcome.CONTENT_FILTER)
+DRAW = (
+    "(SELECT count(*) FROM attempts d WHERE d.job = t.job AND d.ord = t.ord AND d.role IS NULL"
+    f" AND d.outcome IN ({', '.join(repr(outcome.value) for outcome in _REPLIED)}))"
+)
+"""`Task.draw` of a task `t`, in SQL."""
 
 
 class Task(NamedTuple):
@@ -113,10 +118,9 @@ def turn(
             _give_back(db, unsent)
             for result in results:
                 _record_one(db, result)
-            _write_log(db, pk, log, now)
-            if want and _standing(db, pk)[0] == "running":
-                funds = None if budget_nano is None else budget_nano - _standing(db, pk)[1] - _in_flight(db, pk)
-                tasks, short = _claim(db, pk, want, now, reserve or {}, funds)
+            log_within(db, pk, log, now)
+            if want:
+                tasks, short = claim_within(db, pk, want, now, reserve or {}, budget_nano)
             db.execute("UPDATE jobs SET heartbeat = ? WHERE pk = ?", (now, pk))
     (due,) = db.execute("SELECT min(next_at) FROM tasks WHERE job = ? AND state = 'pending'", (pk,)).fetchone()
     desired, spent, done, failed, copies = _standing(db, pk)
@@ -141,16 +145,22 @@ def _in_flight(db: sqlite3.Connection, pk: int) -> int:
     return int(found.fetchone()[0])
 
 
-def _claim(
-    db: sqlite3.Connection, pk: int, limit: int, now: float, reserve: Mapping[int, int], funds: int | None
+def claim_within(
+    db: sqlite3.Connection, pk: int, limit: int, now: float, reserve: Mapping[int, int], budget_nano: int | None
 ) -> tuple[list[Task], bool]:
-    marks = ", ".join("?" * len(_REPLIED))
+    """Claims up to `limit` tasks that are due and covered by the budget, in a transaction that the caller holds.
+
+    Also says whether the next one is not covered. Of a job that is not to run nothing is claimed.
+    """
+    desired, spent = _standing(db, pk)[:2]
+    if desired != "running":
+        return [], False
+    funds = None if budget_nano is None else budget_nano - spent - _in_flight(db, pk)
     found = db.execute(
         "SELECT t.job, t.ord, t.seed, t.tries,"
-        " 1 + (SELECT coalesce(max(a.n), 0) FROM attempts a WHERE a.job = t.job AND a.ord = t.ord),"
-        f" (SELECT count(*) FROM attempts a WHERE a.job = t.job AND a.ord = t.ord AND a.outcome IN ({marks}))"
+        f" 1 + (SELECT coalesce(max(a.n), 0) FROM attempts a WHERE a.job = t.job AND a.ord = t.ord), {DRAW}"
         " FROM tasks t WHERE t.job = ? AND t.state = 'pending' AND t.next_at <= ? ORDER BY t.next_at, t.ord LIMIT ?",
-        (*_REPLIED, pk, now, limit),
+        (pk, now, limit),
     ).fetchall()
     tasks: list[Task] = []
     for task in (Task(*values) for values in found):
@@ -262,24 +272,27 @@ def _add(db: sqlite3.Connection, job: int, new: trajectories.New, likeness: Like
 def recover(db: sqlite3.Connection) -> int:
     """Marks what a dead worker had in flight as lost, books what it may have cost, gives the tasks back; how many.
 
-    Call it only while holding the worker lock: then no attempt without an end can belong to a living worker.
+    What is in a batch is not lost: the endpoint works on it, whoever waits. Call it only while holding the worker lock:
+    then no attempt without an end can belong to a living worker.
     """
     now = time.time()
     with write(db):
         open_ = db.execute(
-            "SELECT job, ord, n, reserved_nano FROM attempts WHERE job IN (SELECT pk FROM jobs) AND ended IS NULL"
+            "SELECT job, ord, n, reserved_nano, role IS NULL,"
+            " (SELECT count(*) FROM attempts b WHERE b.job = a.job AND b.ord = a.ord AND b.role IS NULL)"
+            " FROM attempts a WHERE job IN (SELECT pk FROM jobs) AND ended IS NULL AND submission IS NULL"
         ).fetchall()
-        for job, ord_, n, reserved in open_:
+        for job, ord_, n, reserved, whole, made in open_:
             db.execute(
                 "UPDATE attempts SET outcome = ?, ended = ?, cost_nano = ?, message = ?"
                 " WHERE job = ? AND ord = ? AND n = ?",
                 (Outcome.LOST, now, reserved, "The worker ended before the answer was recorded.", job, ord_, n),
             )
-            given_up = n >= MAX_ATTEMPTS
-            why = f"The worker ended during each of {n} requests for it." if given_up else None
+            given_up = bool(whole) and made >= MAX_ATTEMPTS
+            why = f"The worker ended during each of {made} attempts at it." if given_up else None
             db.execute(
-                "UPDATE tasks SET state = ?, why = coalesce(?, why) WHERE job = ? AND ord = ?",
-                ("failed" if given_up else "pending", why, job, ord_),
+                "UPDATE tasks SET state = ?, why = coalesce(?, why) WHERE job = ? AND ord = ? AND ?",
+                ("failed" if given_up else "pending", why, job, ord_, whole),
             )
             db.execute(
                 "UPDATE jobs SET failed = failed + ?, estimated_nano = estimated_nano + coalesce(?, 0),"
@@ -288,7 +301,7 @@ def recover(db: sqlite3.Connection) -> int:
             )
         for job in sorted({job for job, *_ in open_}):
             lost = sum(1 for row in open_ if row[0] == job)
-            _write_log(db, job, [f"A worker ended with {lost} requests in flight; they are asked again."], now)
+            log_within(db, job, [f"A worker ended with {lost} requests in flight; they are asked again."], now)
     return len(open_)
 
 
@@ -346,8 +359,9 @@ def seeds_of(db: sqlite3.Connection, pk: int) -> list[int]:
 def write_log(db: sqlite3.Connection, pk: int, texts: Iterable[str]) -> None:
     """Adds lines to a job's story."""
     with write(db):
-        _write_log(db, pk, texts, time.time())
+        log_within(db, pk, texts, time.time())
 
 
-def _write_log(db: sqlite3.Connection, pk: int, texts: Iterable[str], now: float) -> None:
+def log_within(db: sqlite3.Connection, pk: int, texts: Iterable[str], now: float) -> None:
+    """`write_log` as part of a transaction that the caller holds."""
     db.executemany("INSERT INTO job_log (job, at, text) VALUES (?, ?, ?)", [(pk, now, text) for text in texts])
