@@ -45,6 +45,22 @@ class Ending(NamedTuple):
     resume_at: float | None = None
 
 
+def out_of_funds(job: Job, spent: int) -> Ending:
+    """The end of a job whose budget does not cover a further request; `spent` in 1e-9 USD."""
+    said = f"The budget of {job.spec.budget_usd:.2f} USD leaves nothing for a further request"
+    return Ending(JobStatus.PAUSED, f"{said} ({spent / NANO:.4f} USD are spent); it needs a new job.")
+
+
+def finished(target: int, done: int, failed: int) -> Ending:
+    """The end of a job that has nothing left to do."""
+    if done == 0 and failed:
+        return Ending(JobStatus.FAILED, f"None of {failed} tasks brought a result; see its attempts.")
+    if done < target:
+        said = f"{done} of {target} were reached: {failed} tasks failed, no more are put in their place"
+        return Ending(JobStatus.DONE, f"{said}; retry them with r.")
+    return Ending(JobStatus.DONE, f"{failed} tasks failed and were replaced." if failed else None)
+
+
 class _Answer(NamedTuple):
     task: Task
     prompt: Prompt
@@ -115,8 +131,7 @@ class Runner:
         if self._flying or self._inbox or self._results or self._ready:
             return None
         if turn.short:
-            said = f"The budget of {self._spec.budget_usd:.2f} USD leaves nothing for a further request"
-            return Ending(JobStatus.PAUSED, f"{said} ({turn.spent / NANO:.4f} USD are spent); it needs a new job.")
+            return out_of_funds(self._job, turn.spent)
         if turn.due is not None:
             return None
         if turn.done < self._job.target and turn.failed:
@@ -125,16 +140,7 @@ class Runner:
                 self._log.append(f"{added} new tasks take the place of tasks that failed.")
                 self._due = 0.0
                 return None
-        return self._finished(turn)
-
-    def _finished(self, turn: Turn) -> Ending:
-        target = self._job.target
-        if turn.done == 0 and turn.failed:
-            return Ending(JobStatus.FAILED, f"None of {turn.failed} tasks brought a result; see its attempts.")
-        if turn.done < target:
-            said = f"{turn.done} of {target} were reached: {turn.failed} tasks failed, no more are put in their place"
-            return Ending(JobStatus.DONE, f"{said}; retry them with r.")
-        return Ending(JobStatus.DONE, f"{turn.failed} tasks failed and were replaced." if turn.failed else None)
+        return finished(self._job.target, turn.done, turn.failed)
 
     def _room(self) -> int:
         """How many tasks to claim now."""

@@ -6,13 +6,14 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from simia_tui import checks, domains
 from simia_tui.checks import similarity
 from simia_tui.evaluation import coverage
 from simia_tui.llm import Client, Reply, Schema, cost_nano, retry_rule, tokens
 from simia_tui.llm import Price as PriceTable
+from simia_tui.llm.batches import TIER
 from simia_tui.model import (
     Attempt,
     Finding,
@@ -66,11 +67,12 @@ class Work(ABC):
         self._pack = lru_cache(maxsize=None)(self._make_pack)
         self._seed = lru_cache(maxsize=256)(lambda pk: trajectories.get(db, pk))
         self._inferred = self._infer(seeds)
+        self._tier = TIER if spec.batch else None
         self._price = PriceTable.model_validate(spec.price) if spec.price else None
         self._prepare()
         sizes = {pk: self._worst(pk) for pk in seeds}
         self.largest_request = max((used.prompt + used.completion for used in sizes.values()), default=0)
-        costs = {pk: cost_nano(spec.model, used, self._price) for pk, used in sizes.items()}
+        costs = {pk: cost_nano(spec.model, used, self._price, self._tier) for pk, used in sizes.items()}
         self.reserve = {pk: cost for pk, cost in costs.items() if cost is not None}
         self._sizes = sizes
 
@@ -123,6 +125,11 @@ class Work(ABC):
         """The seed's own specs, else those of its pack, else the inferred ones."""
         return seed.tools or self._pack(seed.domain).tools or self._inferred.get(seed.domain, ())
 
+    def body(self, client: Client, prompt: synthesize.Prompt) -> dict[str, Any]:
+        """The request as it is put into a batch."""
+        spec = self._spec
+        return client.body(prompt.messages, spec.max_tokens, spec.temperature, self.schema)
+
     async def ask(self, client: Client, task: Task, prompt: synthesize.Prompt) -> Reply:
         """One request for a task."""
         spec = self._spec
@@ -155,6 +162,7 @@ class Work(ABC):
                 "temperature": spec.temperature,
                 **({"reasoning_effort": spec.reasoning_effort} if spec.reasoning_effort else {}),
                 **({"service_tier": reply.service_tier or "not told"} if spec.service_tier else {}),
+                **({"batch": True} if spec.batch else {}),
                 **({"structured": reply.structured} if reply.structured != "none" else {}),
             },
             usage=reply.usage,
@@ -187,7 +195,7 @@ class Work(ABC):
             outcome=outcome,
             model=self._spec.model,
             usage=used,
-            cost_nano=cost_nano(self._spec.model, used, self._price),
+            cost_nano=cost_nano(self._spec.model, used, self._price, self._tier),
             ended=time.time(),
             message=why,
         )

@@ -1,6 +1,6 @@
 """The one client for OpenAI-compatible endpoints: requests, fault classes, prices. The SDK is imported when used."""
 
-from simia_tui.llm.client import Client, Message, Reply, parameters
+from simia_tui.llm.client import Client, EndpointFault, Message, Reply, parameters
 from simia_tui.llm.endpoints import endpoint_of
 from simia_tui.llm.faults import RETRY_RULES, RetryRule, retry_rule
 from simia_tui.llm.limits import Allowance, Limits
@@ -18,6 +18,7 @@ __all__ = [
     "Allowance",
     "Client",
     "Endpoint",
+    "EndpointFault",
     "Limits",
     "Message",
     "Pacer",

@@ -7,16 +7,16 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
-from simia_tui.errors import UsageError
+from simia_tui.errors import SimiaError, UsageError
 from simia_tui.llm import faults, usage
 from simia_tui.llm.limits import Limits, limits
 from simia_tui.llm.redact import one_line, redact, redact_reply, storable
-from simia_tui.llm.reply import Body, read_body
+from simia_tui.llm.reply import read_body
 from simia_tui.llm.structure import Schema, response_format
 from simia_tui.llm.transport import connect
 from simia_tui.model import Outcome, Record, Structured, Usage
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Message = Mapping[str, Any]
 """A message in the OpenAI shape: `{"role": ..., "content": ...}`."""
 
+T = TypeVar("T")
 _RAW_CHARS = 4000
 FLEX_SECONDS = 900.0
 """What the flex tier must be given at least: its answers wait until there is room."""
@@ -61,6 +62,27 @@ class Reply(Record):
     service_tier: str | None = None
     structured: Structured = "none"
     note: str | None = None
+
+
+class Answer(Protocol):
+    """An HTTP answer with its whole body."""
+
+    @property
+    def status_code(self) -> int: ...
+
+    @property
+    def content(self) -> bytes: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
+class EndpointFault(SimiaError):
+    """A call that is not for a completion brought nothing; the message is one redacted sentence."""
+
+    def __init__(self, outcome: Outcome, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.outcome, self.retry_after = outcome, retry_after
 
 
 class Client:
@@ -181,7 +203,38 @@ class Client:
             else:
                 fault = faults.of_exception(error, self._host)
             return self._failed(fault, usage.estimate(chars, max_tokens) if fault.billed else Usage())
-        return self._answered(answer, read_body(answer.content, self._host), chars, max_tokens)
+        return self._answered(answer, chars, max_tokens)
+
+    def read(self, answer: "Answer", body: Mapping[str, Any], max_tokens: int) -> Reply:
+        """The reply in an answer that came by another way than `complete`, to the request `body`."""
+        if answer.status_code >= 400:
+            return self._refused(answer)
+        return self._answered(answer, _chars(body["messages"]), max_tokens)
+
+    async def call(self, work: Callable[["AsyncOpenAI"], Awaitable[T]], timeout: float = 120.0) -> T:
+        """What a call of the SDK gives that is not for a completion; `timeout` in seconds is for the whole of it.
+
+        Raises:
+            EndpointFault: the endpoint refused, failed or was not to be reached.
+            UsageError: when the client was not entered.
+        """
+        import openai
+
+        if self._sdk is None:
+            raise UsageError("The client is not open: use it in an `async with` block.")
+        if (problem := self._key_problem()) is not None:
+            raise EndpointFault(Outcome.BAD_KEY, problem)
+        deadline = asyncio.timeout(timeout)
+        try:
+            async with deadline:
+                return await work(self._sdk)
+        except openai.APIStatusError as error:
+            told = error.response
+            fault = faults.of_status(told.status_code, told.content, told.headers, self._host)
+        except Exception as error:  # noqa: BLE001 - the SDK lets exceptions of four libraries through; each becomes a fault
+            late = faults.Diagnosis(Outcome.TIMEOUT, f"{self._host} did not answer within {timeout:g} s.")
+            fault = late if deadline.expired() else faults.of_exception(error, self._host)
+        raise EndpointFault(fault.outcome, self._sentence(fault.message), fault.retry_after)
 
     async def _send(self, body: dict[str, Any]) -> "httpx2.Response":
         import httpx2
@@ -190,7 +243,8 @@ class Client:
         # Posted as it is: the SDK's typed method would walk through the whole prompt again, 1 ms a request.
         return await self._sdk.post("/chat/completions", cast_to=httpx2.Response, body=body)
 
-    def _answered(self, answer: "httpx2.Response", body: Body, chars: int, max_tokens: int) -> Reply:
+    def _answered(self, answer: "Answer", chars: int, max_tokens: int) -> Reply:
+        body = read_body(answer.content, self._host)
         unread = body.outcome is Outcome.BAD_REPLY or not body.billed
         if not body.billed:
             used = Usage()
@@ -213,7 +267,7 @@ class Client:
             limits=limits(answer.headers),
         )
 
-    def _refused(self, answer: "httpx2.Response") -> Reply:
+    def _refused(self, answer: "Answer") -> Reply:
         """An answer whose status says that there is no completion; vendors do not charge for these."""
         fault = faults.of_status(answer.status_code, answer.content, answer.headers, self._host)
         return self._failed(fault, Usage()).model_copy(

@@ -40,8 +40,11 @@ def price_of(model: str, override: Price | None = None) -> Price | None:
     return PRICES.get(_DATED.sub("", model.removeprefix("openai/")))
 
 
-TIER_FACTORS = {"flex": Decimal("0.5")}
-"""What a service tier costs in terms of the standard one, by the name under which an answer says that it was used."""
+TIER_FACTORS = {"flex": Decimal("0.5"), "batch": Decimal("0.5")}
+"""What a service tier costs in terms of the standard one, by the name under which an answer says that it was used.
+
+Replies that come out of a batch count as of the tier `batch`, whatever their answers say.
+"""
 
 
 def cost_nano(model: str, usage: Usage, override: Price | None = None, tier: str | None = None) -> int | None:
