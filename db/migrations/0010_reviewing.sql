@@ -15,12 +15,14 @@ CREATE TABLE draws (
 ) WITHOUT ROWID;
 INSERT INTO draws VALUES ('blind', abs(random() % 2147483648)), ('planted', abs(random() % 2147483648));
 
--- Who has seen the prefilter's verdict on a blind item before deciding.
-CREATE TABLE reveals (
+-- How a reviewer met a blind item: the verdict given before the prefilter's was seen, or NULL where it was seen first.
+-- The first entry stays.
+CREATE TABLE blind_looks (
   trajectory INTEGER NOT NULL REFERENCES trajectories (pk),
   revision INTEGER NOT NULL,
   reviewer TEXT NOT NULL,
   at REAL NOT NULL,
+  verdict TEXT CHECK (verdict IN ('approve', 'reject', 'flag')),
   PRIMARY KEY (trajectory, revision, reviewer)
 ) WITHOUT ROWID;
 

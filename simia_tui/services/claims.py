@@ -8,7 +8,7 @@ from typing import NamedTuple
 from simia_tui.errors import UsageError
 from simia_tui.evaluation.agreement import Agreement, alpha, kappa
 from simia_tui.model import Fault, Kind
-from simia_tui.store import cards, claims, decisions
+from simia_tui.store import claims, decisions
 from simia_tui.store.claims import Verdict
 
 AGREED = "agreed: "
@@ -42,7 +42,7 @@ def judge(
         UsageError: the reviewer has an opinion on it, or it is decided.
     """
     claims.opine(db, pk, reviewer, verdict, fault, note, seconds)
-    given, needed = claims.opinions(db, pk), claims.overlap(db, pk)
+    given, needed = claims.opinions(db, pk), claims.needed(db, pk)
     verdicts = {opinion.verdict for opinion in given}
     settled = len(given) >= needed and len(verdicts) == 1 and (needed == 1 or verdict != "flag")
     if settled:
@@ -70,7 +70,7 @@ def adjudicate(
     Raises:
         UsageError: opinions are missing, or nothing is in dispute.
     """
-    given, needed = len(claims.opinions(db, pk)), claims.overlap(db, pk)
+    given, needed = len(claims.opinions(db, pk)), claims.needed(db, pk)
     if given < needed:
         raise UsageError(f"Trajectory {pk} has {given} of {needed} opinions; wait for the others.")
     told = f"adjudicated{': ' + note if note else ''}"
@@ -88,7 +88,7 @@ def undo(db: sqlite3.Connection, reviewer: str) -> int | None:
         return None
     made = next((one for one in reversed(decisions.history(db, opinion.trajectory)) if one.at >= opinion.at), None)
     if made is not None and made.action in ("approve", "reject", "flag"):
-        if made.reviewer != reviewer or cards.latest_batch(db, reviewer) != made.batch:
+        if made.reviewer != reviewer or (decisions.latest(db, reviewer) or (None,))[0] != made.batch:
             raise UsageError(f"Trajectory {opinion.trajectory} was decided on with your opinion; undo that first.")
         decisions.undo(db, reviewer)
     claims.take_back(db, opinion.pk)

@@ -12,8 +12,7 @@ from typing import Any, Literal, NamedTuple
 from simia_tui.errors import UsageError
 from simia_tui.model import Fault, Kind
 from simia_tui.store.connection import write
-from simia_tui.store.fields import HAS, ORDERS
-from simia_tui.store.query import Query
+from simia_tui.store.fields import HAS
 
 Verdict = Literal["approve", "reject", "flag"]
 MINUTES = 30.0
@@ -43,83 +42,98 @@ class Claim(NamedTuple):
 
 _STANDING = "o.trajectory = t.pk AND o.revision = t.revision AND NOT o.undone"
 _COUNT = f"(SELECT count(*) FROM opinions o WHERE {_STANDING})"
-_NEEDED = "coalesce((SELECT v.needed FROM overlaps v WHERE v.trajectory = t.pk), 1)"
+_OTHERS = (
+    "(SELECT count(*) FROM claims l WHERE l.trajectory = t.pk AND l.reviewer != :who AND l.until > :now AND NOT EXISTS"
+    f" (SELECT 1 FROM opinions o WHERE {_STANDING} AND o.reviewer = l.reviewer))"
+)
+_NEEDED = "max(:overlap, coalesce((SELECT v.needed FROM overlaps v WHERE v.trajectory = t.pk), 1))"
+_FREE = (
+    f"NOT EXISTS (SELECT 1 FROM opinions o WHERE {_STANDING} AND o.reviewer = :who)"
+    f" AND {_COUNT} + {_OTHERS} < {_NEEDED}"
+)
+"""The reviewer has no opinion on it yet, and others leave room for one."""
 _COLUMNS = "o.pk, o.trajectory, o.revision, o.reviewer, o.verdict, o.fault, o.note, o.at"
 
 
-def set_overlap(db: sqlite3.Connection, pks: Sequence[int], needed: int) -> None:
-    """Asks for `needed` opinions on each of `pks`; 1 lifts that.
+def set_overlap(db: sqlite3.Connection, pks: Sequence[int], overlap: int) -> None:
+    """Asks for `overlap` opinions on each of `pks`; 1 lifts that.
 
     Raises:
-        ValueError: `needed` is below 1.
+        ValueError: `overlap` is below 1.
     """
-    if needed < 1:
-        raise ValueError(f"an overlap of {needed}")
+    if overlap < 1:
+        raise ValueError(f"an overlap of {overlap}")
     with write(db):
-        if needed == 1:
+        if overlap == 1:
             db.executemany("DELETE FROM overlaps WHERE trajectory = ?", ((pk,) for pk in pks))
         else:
             db.executemany(
                 "INSERT INTO overlaps VALUES (?, ?) ON CONFLICT (trajectory) DO UPDATE SET needed = excluded.needed",
-                ((pk, needed) for pk in pks),
+                ((pk, overlap) for pk in pks),
             )
 
 
-def overlap(db: sqlite3.Connection, pk: int) -> int:
+def needed(db: sqlite3.Connection, pk: int) -> int:
     """How many opinions a trajectory needs."""
     found = db.execute("SELECT needed FROM overlaps WHERE trajectory = ?", (pk,)).fetchone()
     return int(found[0]) if found else 1
 
 
-def claim(
-    db: sqlite3.Connection, reviewer: str, query: Query, n: int = 1, minutes: float = MINUTES, now: float | None = None
-) -> list[int]:
-    """Takes up to `n` waiting trajectories that `query` matches for the reviewer, in its order; returns them.
+def shared(db: sqlite3.Connection) -> set[int]:
+    """What waits for opinions of several reviewers, or for an adjudicator."""
+    cursor = db.execute(
+        "SELECT v.trajectory FROM overlaps v JOIN trajectories t ON t.pk = v.trajectory"
+        " WHERE v.needed > 1 AND t.status = 'pending'"
+    )
+    return {pk for (pk,) in cursor}
 
-    What the reviewer holds already comes first and is renewed. Left out is what the reviewer has an opinion on, and
-    what has as many opinions and claims of others as it needs. A claim that has expired counts no more.
+
+def free(
+    db: sqlite3.Connection, reviewer: str, pks: Sequence[int], overlap: int = 1, now: float | None = None
+) -> list[int]:
+    """Those of `pks`, in their order, that wait for this reviewer: no opinion given, and room left by the others.
+
+    `overlap` is how many opinions an item needs at least. A claim that has expired counts no more.
+    """
+    marks = ",".join(f":p{n}" for n in range(len(pks)))
+    found = db.execute(
+        f"SELECT t.pk FROM trajectories t WHERE t.pk IN ({marks}) AND t.status = 'pending' AND {_FREE}",
+        {
+            "who": reviewer,
+            "now": time.time() if now is None else now,
+            "overlap": overlap,
+            **{f"p{n}": pk for n, pk in enumerate(pks)},
+        },
+    )
+    open_to = {pk for (pk,) in found}
+    return [pk for pk in pks if pk in open_to]
+
+
+def claim(
+    db: sqlite3.Connection,
+    reviewer: str,
+    pks: Sequence[int],
+    n: int = 1,
+    *,
+    overlap: int = 1,
+    minutes: float = MINUTES,
+    now: float | None = None,
+) -> list[int]:
+    """Takes the first `n` of `pks` that are free for the reviewer, and renews what is held of them; returns them.
+
+    With an `overlap` above 1 these items need so many opinions from now on, also if the setting changes later.
     """
     now = time.time() if now is None else now
     with write(db):
-        held = _open(
-            db,
-            reviewer,
-            query,
-            n,
-            now,
-            "EXISTS (SELECT 1 FROM claims l WHERE l.trajectory = t.pk AND l.reviewer = ? AND l.until > ?)",
-        )
-        fresh = _open(
-            db,
-            reviewer,
-            query,
-            n - len(held),
-            now,
-            "NOT EXISTS (SELECT 1 FROM claims l WHERE l.trajectory = t.pk AND l.reviewer = ? AND l.until > ?)",
-        )
-        taken = [*held, *fresh]
+        taken = free(db, reviewer, pks, overlap, now)[:n]
         db.executemany(
             "INSERT INTO claims VALUES (?, ?, ?)"
             " ON CONFLICT (trajectory, reviewer) DO UPDATE SET until = excluded.until",
             ((pk, reviewer, now + minutes * 60) for pk in taken),
         )
+        if overlap > 1:
+            db.executemany("INSERT OR IGNORE INTO overlaps VALUES (?, ?)", ((pk, overlap) for pk in taken))
     return taken
-
-
-def _open(db: sqlite3.Connection, reviewer: str, query: Query, n: int, now: float, held: str) -> list[int]:
-    """What the reviewer may judge, among what is (or is not) in the reviewer's hands."""
-    where, values = query.but(status="pending").where()
-    others = (
-        "(SELECT count(*) FROM claims l WHERE l.trajectory = t.pk AND l.reviewer != ? AND l.until > ? AND NOT EXISTS ("
-        f"SELECT 1 FROM opinions o WHERE {_STANDING} AND o.reviewer = l.reviewer))"
-    )
-    cursor = db.execute(
-        f"SELECT t.pk FROM trajectories t WHERE {where}"
-        f" AND NOT EXISTS (SELECT 1 FROM opinions o WHERE {_STANDING} AND o.reviewer = ?)"
-        f" AND {_COUNT} + {others} < {_NEEDED} AND {held} ORDER BY {ORDERS[query.order]} LIMIT ?",
-        (*values, reviewer, reviewer, now, reviewer, now, n),
-    )
-    return [pk for (pk,) in cursor]
 
 
 def release(db: sqlite3.Connection, reviewer: str, pks: Sequence[int] | None = None) -> None:
@@ -131,11 +145,12 @@ def release(db: sqlite3.Connection, reviewer: str, pks: Sequence[int] | None = N
             db.executemany("DELETE FROM claims WHERE reviewer = ? AND trajectory = ?", ((reviewer, pk) for pk in pks))
 
 
-def held(db: sqlite3.Connection, now: float | None = None) -> list[Claim]:
-    """Every claim that has not expired."""
+def held(db: sqlite3.Connection, pk: int | None = None, now: float | None = None) -> list[Claim]:
+    """Every claim (on `pk`) that has not expired."""
     found = db.execute(
-        "SELECT trajectory, reviewer, until FROM claims WHERE until > ? ORDER BY trajectory, reviewer",
-        (time.time() if now is None else now,),
+        "SELECT trajectory, reviewer, until FROM claims WHERE until > ?1 AND (?2 IS NULL OR trajectory = ?2)"
+        " ORDER BY trajectory, reviewer",
+        (time.time() if now is None else now, pk),
     ).fetchall()
     return [Claim._make(values) for values in found]
 
@@ -204,7 +219,7 @@ def _opinion(values: tuple[Any, ...]) -> Opinion:
 def visible(db: sqlite3.Connection, pk: int, viewer: str) -> list[Opinion]:
     """The opinions that `viewer` may see: the viewer's own; all, once as many are in as are needed."""
     every = opinions(db, pk)
-    return every if len(every) >= overlap(db, pk) else [one for one in every if one.reviewer == viewer]
+    return every if len(every) >= needed(db, pk) else [one for one in every if one.reviewer == viewer]
 
 
 def disputed(db: sqlite3.Connection, kind: Kind) -> list[int]:

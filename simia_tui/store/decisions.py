@@ -50,10 +50,14 @@ def decide(
     reviewer: str,
     fault: Fault | None = None,
     note: str | None = None,
+    seconds: float | None = None,
 ) -> int:
-    """Gives `pks` the status of `action` as one act that one undo takes back; returns the batch."""
+    """Gives `pks` the status of `action` as one act that one undo takes back; returns the batch.
+
+    `seconds` is how long the reviewer looked at the one item of the act, where that is known.
+    """
     with write(db):
-        batch = _batch(db, reviewer, action, len(pks))
+        batch = _batch(db, reviewer, action, len(pks), seconds=seconds)
         for pk in pks:
             before = _state(db, pk)
             after = State(_STATUS[action], fault if action == "reject" else None, before.revision)
@@ -87,6 +91,16 @@ def switch_within(
         _log(db, batch, pk, before, after, note)
         _set(db, pk, before, after)
     return batch
+
+
+def latest(db: sqlite3.Connection, reviewer: str) -> tuple[int, float] | None:
+    """The batch that the reviewer's next undo would take back, and when it was made."""
+    found = db.execute(
+        "SELECT pk, at FROM batches WHERE reviewer = ? AND undone = 0 AND action NOT IN ('undo', 'redo')"
+        " ORDER BY pk DESC LIMIT 1",
+        (reviewer,),
+    ).fetchone()
+    return (int(found[0]), float(found[1])) if found else None
 
 
 def undo(db: sqlite3.Connection, reviewer: str) -> Undone | None:
@@ -137,10 +151,17 @@ def _replay(
     return Undone(batch_pk, action, done, skipped)
 
 
-def _batch(db: sqlite3.Connection, reviewer: str, action: str, size: int, target: int | None = None) -> int:
+def _batch(
+    db: sqlite3.Connection,
+    reviewer: str,
+    action: str,
+    size: int,
+    target: int | None = None,
+    seconds: float | None = None,
+) -> int:
     cursor = db.execute(
-        "INSERT INTO batches (at, reviewer, action, target, size) VALUES (?, ?, ?, ?, ?)",
-        (time.time(), reviewer, action, target, size),
+        "INSERT INTO batches (at, reviewer, action, target, size, seconds) VALUES (?, ?, ?, ?, ?, ?)",
+        (time.time(), reviewer, action, target, size, seconds),
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import inf
-from typing import Literal, NamedTuple
+from types import ModuleType
+from typing import Literal, NamedTuple, cast
 
 from simia_tui.errors import UsageError
 from simia_tui.model import (
@@ -289,11 +290,19 @@ def count(db: sqlite3.Connection, query: Query) -> int:
 
 
 def rows(db: sqlite3.Connection, pks: Sequence[int]) -> list[Row]:
-    """The listing lines of `pks`, in that order; keys that do not exist are left out."""
+    """The listing lines of `pks`, in that order; keys that do not exist are left out. Those below 0 are of `planted`."""
     marks = ",".join("?" * len(pks))
     found = db.execute(f"SELECT {_COLUMNS} FROM trajectories t WHERE t.pk IN ({marks})", list(pks)).fetchall()
     by_pk = {values[0]: _row(values) for values in found}
+    by_pk |= {pk: row for pk in pks if pk < 0 and (row := _planted().row(db, pk)) is not None}
     return [by_pk[pk] for pk in pks if pk in by_pk]
+
+
+def _planted() -> ModuleType:
+    """Copies with a planted defect are read by the same doors and stored apart; their module stands on this one."""
+    from simia_tui.store import planted
+
+    return planted
 
 
 def _row(values: tuple[object, ...]) -> Row:
@@ -312,8 +321,11 @@ def get(db: sqlite3.Connection, pk: int, revision: int | None = None) -> Traject
     Raises:
         UsageError: there is no such trajectory or revision.
     """
+    if pk < 0:
+        return cast(Trajectory, _planted().get(db, pk))
     found = db.execute(
-        "SELECT t.domain, p.text, s.tools, b.data, t.job, t.ord, o.id FROM trajectories t"
+        'SELECT t.domain, p.text, s.tools, b.data, t.job, t.ord, o.id, r.run, r.step, r."group", r.member'
+        " FROM trajectories t LEFT JOIN practised r ON r.trajectory = t.pk"
         " JOIN bodies b ON b.trajectory = t.pk AND b.revision = coalesce(?, t.revision)"
         " LEFT JOIN policies p ON p.pk = t.policy LEFT JOIN toolsets s ON s.pk = t.toolset"
         " LEFT JOIN trajectories o ON o.pk = t.seed WHERE t.pk = ?",
@@ -321,16 +333,23 @@ def get(db: sqlite3.Connection, pk: int, revision: int | None = None) -> Traject
     ).fetchone()
     if found is None:
         raise UsageError(f"There is no trajectory {pk}" + (f" with revision {revision}." if revision else "."))
-    domain, policy, tools, blob, job, ord_, seed_id = found
+    domain, policy, tools, blob, *made = found
     return Trajectory.model_validate(
         {
             "domain": domain,
             "policy": policy,
             "tools": _load_tools(db, json.loads(tools)) if tools else (),
-            "origin": Origin(job=job, ord=ord_, seed=seed_id) if job is not None else None,
+            "origin": _origin(*made),
             **decode_body(blob),
         }
     )
+
+
+def _origin(job: int | None, ord_: int | None, seed: str | None, run: int | None, *place: int | None) -> Origin | None:
+    if run is not None:
+        step, group, member = place
+        return Origin(seed=seed, run=run, step=step, group=group, member=member)
+    return Origin(job=job, ord=ord_, seed=seed) if job is not None else None
 
 
 def _load_tools(db: sqlite3.Connection, pks: list[int]) -> list[object]:
@@ -366,6 +385,8 @@ def known(db: sqlite3.Connection, shas: Sequence[str]) -> set[str]:
 
 def findings(db: sqlite3.Connection, pk: int, revision: int | None = None) -> list[Finding]:
     """What the rules found in the body that counts (or in `revision`)."""
+    if pk < 0:
+        return cast(list[Finding], _planted().findings(db, pk))
     found = db.execute(
         "SELECT f.rule, f.severity, f.message, f.turn, f.call, f.repaired, f.before FROM findings f"
         " JOIN trajectories t ON t.pk = f.trajectory"

@@ -8,9 +8,7 @@ from samples import make_trajectory
 
 from simia_tui.errors import UsageError
 from simia_tui.model import Fault, Turn
-from simia_tui.store import New, Query, Workspace, claims, decisions, trajectories
-
-SEEDS = Query(kind="seed")
+from simia_tui.store import New, Workspace, claims, decisions, trajectories
 
 
 def seeds(db: sqlite3.Connection, n: int) -> list[int]:
@@ -19,35 +17,42 @@ def seeds(db: sqlite3.Connection, n: int) -> list[int]:
 
 def test_two_reviewers_never_hold_the_same_item(db: sqlite3.Connection) -> None:
     pks = seeds(db, 5)
-    assert claims.claim(db, "ann", SEEDS, 2, now=0) == pks[:2]
-    assert claims.claim(db, "bob", SEEDS, 2, now=0) == pks[2:4]
-    assert claims.claim(db, "cec", SEEDS, 9, now=0) == pks[4:]
-    assert claims.claim(db, "dan", SEEDS, 9, now=0) == []
+    assert claims.claim(db, "ann", pks, 2, now=0) == pks[:2]
+    assert claims.claim(db, "bob", pks, 2, now=0) == pks[2:4]
+    assert claims.claim(db, "cec", pks, 9, now=0) == pks[4:]
+    assert claims.claim(db, "dan", pks, 9, now=0) == []
 
 
 def test_asking_again_renews_what_is_held_and_fills_up(db: sqlite3.Connection) -> None:
     pks = seeds(db, 4)
-    claims.claim(db, "ann", SEEDS, 2, minutes=1, now=0)
-    assert claims.claim(db, "ann", SEEDS, 3, minutes=1, now=30) == pks[:3]
+    claims.claim(db, "ann", pks, 2, minutes=1, now=0)
+    assert claims.claim(db, "ann", pks, 3, minutes=1, now=30) == pks[:3]
     assert {claim.until for claim in claims.held(db, now=31)} == {90.0}
 
 
 def test_claims_expire_and_can_be_given_back(db: sqlite3.Connection) -> None:
     pks = seeds(db, 3)
-    claims.claim(db, "ann", SEEDS, 3, minutes=1, now=0)
-    assert claims.claim(db, "bob", SEEDS, 3, now=59) == []
+    claims.claim(db, "ann", pks, 3, minutes=1, now=0)
+    assert claims.claim(db, "bob", pks, 3, now=59) == []
     claims.release(db, "ann", pks[:1])
-    assert claims.claim(db, "bob", SEEDS, 3, now=59) == pks[:1]
-    assert claims.claim(db, "bob", SEEDS, 3, now=60.1) == pks
+    assert claims.claim(db, "bob", pks, 3, now=59) == pks[:1]
+    assert claims.claim(db, "bob", pks, 3, now=60.1) == pks
     claims.release(db, "bob")
     assert [claim.reviewer for claim in claims.held(db, now=0)] == ["ann", "ann"]
 
 
-def test_the_filter_and_its_order_hold(db: sqlite3.Connection) -> None:
+def test_the_order_of_the_queue_holds(db: sqlite3.Connection) -> None:
     pks = seeds(db, 4)
-    decisions.decide(db, pks[:1], "approve", "ann")
-    assert claims.claim(db, "bob", Query(kind="seed", order="newest"), 2, now=0) == [pks[3], pks[2]]
-    assert claims.claim(db, "bob", Query(kind="episode"), 2, now=0) == []
+    assert claims.claim(db, "bob", pks[::-1], 2, now=0) == [pks[3], pks[2]]
+    assert claims.free(db, "ann", pks[::-1], now=0) == [pks[1], pks[0]]
+
+
+def test_a_default_overlap_is_kept_with_the_item_once_it_is_claimed(db: sqlite3.Connection) -> None:
+    pks = seeds(db, 2)
+    assert claims.claim(db, "ann", pks, 1, overlap=2, now=0) == pks[:1]
+    assert [claims.needed(db, pk) for pk in pks] == [2, 1]
+    assert claims.claim(db, "bob", pks, 2, overlap=1, now=0) == pks
+    assert claims.free(db, "cec", pks, overlap=2, now=0) == pks[1:]
 
 
 def test_reviewers_in_several_processes_share_the_queue_without_a_clash(workspace: Workspace) -> None:
@@ -58,7 +63,7 @@ def test_reviewers_in_several_processes_share_the_queue_without_a_clash(workspac
     def work(name: str) -> list[int]:
         own = workspace.connect()
         done: list[int] = []
-        while taken := claims.claim(own, name, SEEDS, 3):
+        while taken := claims.claim(own, name, pks, 3):
             for pk in taken:
                 claims.opine(own, pk, name, "approve")
                 decisions.decide(own, [pk], "approve", name)
@@ -75,16 +80,16 @@ def test_reviewers_in_several_processes_share_the_queue_without_a_clash(workspac
 def test_an_overlap_of_two_gives_an_item_to_two_and_no_third(db: sqlite3.Connection) -> None:
     (pk,) = seeds(db, 1)
     claims.set_overlap(db, [pk], 2)
-    assert claims.claim(db, "ann", SEEDS, now=0) == claims.claim(db, "bob", SEEDS, now=0) == [pk]
-    assert claims.claim(db, "cec", SEEDS, now=0) == []
+    assert claims.claim(db, "ann", [pk], now=0) == claims.claim(db, "bob", [pk], now=0) == [pk]
+    assert claims.claim(db, "cec", [pk], now=0) == []
     claims.opine(db, pk, "ann", "approve")
-    assert claims.claim(db, "ann", SEEDS, now=0) == [] == claims.claim(db, "cec", SEEDS, now=0)
+    assert claims.claim(db, "ann", [pk], now=0) == [] == claims.claim(db, "cec", [pk], now=0)
     claims.opine(db, pk, "bob", "approve")
-    assert claims.claim(db, "cec", SEEDS, now=10**12) == []
+    assert claims.claim(db, "cec", [pk], now=10**12) == []
     claims.set_overlap(db, [pk], 3)
-    assert claims.claim(db, "cec", SEEDS, now=0) == [pk]
+    assert claims.claim(db, "cec", [pk], now=0) == [pk]
     claims.set_overlap(db, [pk], 1)
-    assert claims.overlap(db, pk) == 1
+    assert claims.needed(db, pk) == 1
     with pytest.raises(ValueError, match="overlap of 0"):
         claims.set_overlap(db, [pk], 0)
 
@@ -126,7 +131,7 @@ def test_an_edit_asks_for_new_opinions(db: sqlite3.Connection) -> None:
     claims.opine(db, pk, "ann", "approve")
     body = trajectories.get(db, pk)
     decisions.edit(db, pk, body.with_turns((*body.turns, Turn(role="user", content="x"))), [], "bob")
-    assert claims.opinions(db, pk) == [] and claims.claim(db, "ann", SEEDS, now=0) == [pk]
+    assert claims.opinions(db, pk) == [] and claims.claim(db, "ann", [pk], now=0) == [pk]
     decisions.undo(db, "bob")
     assert [one.reviewer for one in claims.opinions(db, pk)] == ["ann"]
 
