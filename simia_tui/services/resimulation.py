@@ -106,6 +106,18 @@ def first_flagged(db: sqlite3.Connection, pk: int) -> int | None:
     return min((turn for turn in turns if turn), default=None)
 
 
+def flagged_places(db: sqlite3.Connection, pks: Sequence[int]) -> dict[int, Place]:
+    """Each of `pks` from its first turn with a finding on; those without one are left out.
+
+    Raises:
+        UsageError: none has a finding.
+    """
+    found = {pk: Place(turn) for pk in pks if (turn := first_flagged(db, pk)) is not None}
+    if not found:
+        raise UsageError("No turn of these has a finding; go to a turn and ask from there.")
+    return found
+
+
 class Mix(NamedTuple):
     """A body made of two: the first turns of the new one, then the old one from a turn on (None: nothing of it)."""
 

@@ -96,9 +96,14 @@ class QueueScreen(RoomScreen):
                 yield RecordTable(COLUMNS, self.state.rows, empty=f"No {noun} here: {hint}.", markable=True, id="table")
             with Vertical(id="reading"):
                 yield Static("", id="head", markup=False)
+                yield from self.above()
                 with Container(id="texts"):
                     yield Transcript(empty=f"No {self.KIND} is chosen.", id="transcript")
                     yield from self.beside()
+
+    def above(self) -> Iterator[Widget]:
+        """What stands between the head and the transcript."""
+        yield from ()
 
     def beside(self) -> Iterator[Widget]:
         """What stands beside or below the transcript."""
@@ -216,10 +221,10 @@ class QueueScreen(RoomScreen):
         self._show_filter()
 
     def on_record_table_highlighted(self, _message: RecordTable.Highlighted) -> None:
-        self._catch_up()
+        self.catch_up()
         self._show_current()
 
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
         """Takes the place of the list's cursor: a message about its last move may still be on its way."""
         self.state.go_to(self.query_one(RecordTable).pk)
 
@@ -282,11 +287,11 @@ class QueueScreen(RoomScreen):
         self._look_up(self.state.query)
 
     def action_item(self, step: int) -> None:
-        self._catch_up()
+        self.catch_up()
         self.state.step(step)
 
     def action_skip(self) -> None:
-        self._catch_up()
+        self.catch_up()
         self.state.skip()
 
     def action_flagged(self, step: int) -> None:

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from simia_tui.checks.standing import Entry, standing
 from simia_tui.model import Trajectory
 from simia_tui.services import reviewing
-from simia_tui.store import cards, jobs, trajectories
+from simia_tui.store import cards, habits, jobs, trajectories
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.screens.bulk import BulkScreen
 from simia_tui.tui.screens.listing import STATUS_INK
@@ -26,6 +26,8 @@ from simia_tui.tui.widgets.key_bar import KeyBar
 from simia_tui.tui.widgets.ledger_lines import ledger_lines
 from simia_tui.tui.widgets.transcript import Transcript
 from simia_tui.tui.widgets.turn_lines import OPEN_LINES, Line, plural
+
+SPINE, FULL = "spine", "full"
 
 
 class RawScreen(ModalScreen[None]):
@@ -106,6 +108,28 @@ class ReadingScreen(BulkScreen):
     _ledger: tuple[Trajectory | None, list[Entry]] = (None, [])
     _seed: int | None = None
 
+    def on_mount(self) -> None:
+        kept = habits.habit(self.bench.db, self.bench.reviewer, self._view)
+        self._text.show_spine(kept == SPINE if kept else self.KIND == "seed")
+
+    @property
+    def _view(self) -> str:
+        return f"view of {self.KIND}s"
+
+    def on_transcript_spine_toggled(self, message: Transcript.SpineToggled) -> None:
+        """Seeds open as their spine, episodes in full, until the reviewer has chosen otherwise."""
+        workspace, reviewer, name = self.bench.workspace, self.bench.reviewer, self._view
+        view = SPINE if message.transcript.spine else FULL
+
+        def write() -> None:
+            db = workspace.connect()
+            try:
+                habits.keep(db, reviewer, name, view)
+            finally:
+                db.close()
+
+        self.run_worker(write, group="view", thread=True, exit_on_error=False)
+
     def beside(self) -> Iterator[Widget]:
         with Vertical(id="beside"):
             yield Static("", id="beside-head", markup=False)
@@ -144,7 +168,7 @@ class ReadingScreen(BulkScreen):
         self._show_beside()
 
     def action_diff(self) -> None:
-        self._catch_up()
+        self.catch_up()
         self._diff = not self._diff
         if self._diff:
             self._mention(self._show_diff())
@@ -159,7 +183,7 @@ class ReadingScreen(BulkScreen):
         return f"changed since it came: {plural(count, 'turn')}{', ] goes there' if count else ''}"
 
     def action_trained(self) -> None:
-        self._catch_up()
+        self.catch_up()
         self._trained = not self._trained
         if self._trained:
             self._show_trained()
@@ -177,7 +201,7 @@ class ReadingScreen(BulkScreen):
             self.app.notify(f"No word of #{pk} would be trained on.", severity="warning")
 
     def action_beside(self, what: Literal["ledger", "seed"]) -> None:
-        self._catch_up()
+        self.catch_up()
         self._beside = "" if self._beside == what else what
         review = self.query_one("#review")
         review.set_class(self._beside == "ledger", "-ledger")
@@ -227,7 +251,7 @@ class ReadingScreen(BulkScreen):
         self.query_one("#beside-head", Static).update(Content(visible(text)))
 
     def action_raw(self) -> None:
-        self._catch_up()
+        self.catch_up()
         if self.state.pk is not None:
             self.app.push_screen(RawScreen(self.bench, self.state.pk))
 

@@ -10,8 +10,8 @@ from simia_tui.model import Fault, Kind, Trajectory
 from simia_tui.services import reshaping
 from simia_tui.store.decisions import Undone, Verb
 from simia_tui.tui.screens.edit import EditDialog, Edited, too_long
-from simia_tui.tui.screens.reading import ReadingScreen
 from simia_tui.tui.screens.reasons import ConfirmStrip, ReasonStrip
+from simia_tui.tui.screens.remaking import RemakingScreen
 from simia_tui.tui.screens.turns import Act, TurnStrip, dialog, operation
 from simia_tui.tui.state.dwell import Dwell
 from simia_tui.tui.widgets.record_table import RecordTable
@@ -23,7 +23,7 @@ ON_AN_ITEM = ("decide", "reject", "edit", "turns", "mark_all")
 PAST: dict[Verb, str] = {"approve": "approved", "reject": "rejected", "flag": "flagged", "reset": "reset"}
 
 
-class ReviewScreen(ReadingScreen):
+class ReviewScreen(RemakingScreen):
     """The queue of one kind, and what a reviewer does with it. Every decision is on disk before the next is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -66,7 +66,7 @@ class ReviewScreen(ReadingScreen):
         return super().check_action(action, parameters)
 
     def action_decide(self, action: Verb) -> None:
-        self._catch_up()
+        self.catch_up()
         marked = self._marked()
         if marked:
             self._ask(action, None, marked)
@@ -74,7 +74,7 @@ class ReviewScreen(ReadingScreen):
             self._decide(action, None, None)
 
     def action_reject(self) -> None:
-        self._catch_up()
+        self.catch_up()
         marked = self._marked()
 
         def chosen(fault: Fault | None) -> None:
@@ -87,10 +87,6 @@ class ReviewScreen(ReadingScreen):
 
         if self.state.pk is not None:
             self.app.push_screen(ReasonStrip(self.state.last_fault), chosen)
-
-    def _marked(self) -> list[int]:
-        table = self.query_one(RecordTable)
-        return [pk for pk in table.ids if pk in table.marks] if table.marks else []
 
     def _ask(self, action: Verb, fault: Fault | None, marked: Sequence[int]) -> None:
         def answered(yes: bool | None) -> None:
@@ -147,7 +143,7 @@ class ReviewScreen(ReadingScreen):
         self._show_status()
 
     def action_edit(self) -> None:
-        self._catch_up()
+        self.catch_up()
         turn = self.query_one(Transcript).turn
         if self.state.pk is None or self.state.trajectory is None:
             return
@@ -172,7 +168,7 @@ class ReviewScreen(ReadingScreen):
         self._mention(f"saved; {plural(edited.findings, 'finding')} now")
 
     def action_turns(self) -> None:
-        self._catch_up()
+        self.catch_up()
         body, turn = self.state.trajectory, self._text.turn
         if body is None:
             return
