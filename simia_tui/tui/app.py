@@ -110,6 +110,8 @@ class Workbench(App[None]):
             active = screen.active_bindings.get(event.key)
             if active is not None and active.enabled:
                 await self.run_action(active.binding.action, active.node)
+                if isinstance(self.screen, RoomScreen):
+                    self.screen.catch_up()
                 return
         await super().on_event(event)
 

@@ -72,6 +72,9 @@ class RoomScreen(Screen[None]):
         title.demo = trajectories.has_demo(db)
         self.refresh_data()
 
+    def catch_up(self) -> None:
+        """Follow at once what a key has moved, so that its whole effect comes in one frame."""
+
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.state is WorkerState.ERROR:
             self.app.notify(str(event.worker.error), title="That did not work", severity="error")

@@ -128,10 +128,8 @@ class QueueScreen(RoomScreen):
         table = self.query_one(RecordTable)
         if table.ids is not self.state.ids:
             table.show(self.state.ids, pk=self.state.pk)
-        else:
-            table.reload()
-            if self.state.pk is not None and table.pk != self.state.pk:
-                table.go_to(self.state.pk)
+        elif self.state.pk is not None and table.pk != self.state.pk:
+            table.go_to(self.state.pk)
         self._show_current()
 
     def _show_current(self) -> None:
@@ -139,7 +137,7 @@ class QueueScreen(RoomScreen):
         if transcript.trajectory is not self.state.trajectory:
             transcript.show(self.state.trajectory, self.state.findings)
         field = self.query_one("#head", Static)
-        field.update(head(self.state.row, field.content_size.width or self.size.width - 2))
+        field.update(head(self.state.row, field.content_size.width or self.size.width - 2), layout=False)
         self._show_status()
 
     def _show_status(self) -> None:
@@ -161,7 +159,7 @@ class QueueScreen(RoomScreen):
         more = f"   {self._new:,} new, . shows them" if self._new > 0 else ""
         field = self.query_one("#filter-line", Static)
         room = max(10, (field.content_size.width or self.size.width - 2) - len(more))
-        field.update(Content.assemble(clip(visible(left), room), (more, "bold $text-warning")))
+        field.update(Content.assemble(clip(visible(left), room), (more, "bold $text-warning")), layout=False)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show_lines)
@@ -222,7 +220,7 @@ class QueueScreen(RoomScreen):
 
     def on_record_table_highlighted(self, _message: RecordTable.Highlighted) -> None:
         self.catch_up()
-        self._show_current()
+        self._show_status()
 
     def catch_up(self) -> None:
         """Takes the place of the list's cursor: a message about its last move may still be on its way."""

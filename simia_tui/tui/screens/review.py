@@ -109,7 +109,9 @@ class ReviewScreen(RemakingScreen):
             self.app.notify(str(error), title="Not decided", severity="error")
             return
         if batch is not None:
-            self.news()
+            self.query_one(RecordTable).reload()
+            # What is counted over all rows comes after the next item.
+            self.call_after_refresh(self.news)
             self._mention(self._dwell.warning or f"{PAST[action]} #{pk}")
         if marked is not None:
             self.query_one(RecordTable).marks.clear()

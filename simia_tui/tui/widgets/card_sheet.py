@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.strip import Strip
 
 from simia_tui.tui.widgets.line_view import LineView, Part
@@ -49,8 +48,7 @@ class CardSheet(LineView, inherit_bindings=False):
     def _lay_out(self) -> None:
         self._width = max(20, self.scrollable_content_region.width)
         self._lines = self._make(self._width)
-        self.virtual_size = Size(0, len(self._lines))
-        self.refresh()
+        self.set_height(len(self._lines))
 
     def on_resize(self, _event: events.Resize) -> None:
         if max(20, self.scrollable_content_region.width) != self._width:

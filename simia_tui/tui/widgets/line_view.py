@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
@@ -11,7 +12,20 @@ from textual.widget import Widget
 Part = tuple[str, str]
 """A piece of text and the name of its ink; the empty name is the widget's own style."""
 
-INKS = ("plain", "muted", "strong", "primary", "error", "warning", "success", "accent", "cursor", "header", "match", "key")
+INKS = (
+    "plain",
+    "muted",
+    "strong",
+    "primary",
+    "error",
+    "warning",
+    "success",
+    "accent",
+    "cursor",
+    "header",
+    "match",
+    "key",
+)
 
 INK_CSS = """
     & > .ink--muted { color: $text-muted; }
@@ -78,6 +92,16 @@ LineView {
     def line(self, parts: Sequence[Part], over: Style | None = None) -> Strip:
         """`parts` as one line of the widget's width."""
         return paint(self, parts, self.scrollable_content_region.width, over)
+
+    def set_height(self, lines: int) -> None:
+        """Make the content `lines` high and paint it anew; the screen is laid out only if a scrollbar comes or goes."""
+        if self.show_vertical_scrollbar and lines > self.scrollable_content_region.height:
+            self.set_reactive(LineView.virtual_size, Size(0, lines))
+            self.vertical_scrollbar.window_virtual_size = lines
+            self.jump(self.scroll_offset.y)
+        else:
+            self.virtual_size = Size(0, lines)
+        self.refresh()
 
     def jump(self, y: int) -> None:
         """Scroll at once so that line `y` is the first one shown (or as near to it as the end allows)."""

@@ -11,7 +11,7 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
@@ -31,7 +31,8 @@ class Column(Generic[R]):
 
     `render` gives text, or parts as `(text, ink)` (see `line_view.INKS`); the table makes both visible and cuts
     them. `width` is in cells; a column without one takes a share of what is left over, in proportion to `flex`, but
-    never less than `least`. Where room is short, the columns with the highest `drop` go first; 0 never goes.
+    never less than `least`. Where room is short, the columns with the highest `drop` go first; 0 never goes. What
+    `render` gives depends on the record alone: a record that is as it was is not painted again.
     """
 
     title: str
@@ -70,8 +71,6 @@ def column_widths(columns: Sequence[Column[Any]], room: int) -> list[int]:
 
 class RecordTable(LineView, Generic[R], inherit_bindings=False):
     """Records by id, one line each, with a cursor that stays on its record while the list around it changes."""
-
-    DEFAULT_CSS = "RecordTable { border-subtitle-color: $text-muted; }"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "Next", show=False, id="table.next", tooltip="Go to the next row"),
@@ -173,17 +172,18 @@ class RecordTable(LineView, Generic[R], inherit_bindings=False):
             with suppress(ValueError):
                 place = ids.index(wanted)
         self.cursor = max(0, min(place, len(ids) - 1))
-        self.virtual_size = Size(0, len(ids) + 1)
+        self.set_height(len(ids) + 1)
         self._reveal()
-        self._count_changed()
-        self.refresh()
         if self.pk != before:
             self.post_message(self.Highlighted(self, self.pk))
 
     def reload(self) -> None:
-        """Fetch the rows anew: their contents changed, the list did not."""
-        self._pages.clear()
-        self.refresh()
+        """Fetch the rows anew: their contents may have changed, the list did not. Only what differs is painted."""
+        before, self._pages = self._pages, LRUCache(PAGES)
+        for index in self._in_view():
+            page = before.get(index // PAGE)
+            if page is None or page.get(self.ids[index]) != self._row(index):
+                self._refresh_row(index)
 
     def go_to(self, pk: int) -> bool:
         """Put the cursor on `pk`; False where it is not in the list."""
@@ -250,6 +250,10 @@ class RecordTable(LineView, Generic[R], inherit_bindings=False):
         fill = (" " * room, "")
         return [fill, *parts, (" ", "")] if column.right else [*parts, fill, (" ", "")]
 
+    def _in_view(self) -> range:
+        top = self.scroll_offset.y
+        return range(top, min(len(self.ids), top + max(1, self.scrollable_content_region.height - 1)))
+
     def _reveal(self) -> None:
         rows = max(1, self.scrollable_content_region.height - 1)
         top = self.scroll_offset.y
@@ -266,14 +270,10 @@ class RecordTable(LineView, Generic[R], inherit_bindings=False):
         self._refresh_row(before)
         self._refresh_row(index)
         self._reveal()
-        self._count_changed()
         self.post_message(self.Highlighted(self, self.pk))
 
     def _refresh_row(self, index: int) -> None:
         self.refresh(Region(0, index + 1 - self.scroll_offset.y, self.size.width, 1))
-
-    def _count_changed(self) -> None:
-        self.border_subtitle = self.count_text
 
     def on_resize(self, _event: events.Resize) -> None:
         self._reveal()
@@ -312,6 +312,5 @@ class RecordTable(LineView, Generic[R], inherit_bindings=False):
             return
         self.marks ^= {self.pk}
         self._refresh_row(self.cursor)
-        self._count_changed()
         self.post_message(self.Marked(self))
         self._move_to(self.cursor + 1)

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -213,8 +212,7 @@ class Transcript(LineView, inherit_bindings=False):
 
     def _measure(self) -> None:
         self._starts = [0, *accumulate(len(block.lines) for block in self._blocks)]
-        self.virtual_size = Size(0, self._starts[-1])
-        self.refresh()
+        self.set_height(self._starts[-1])
 
     def render_line(self, y: int) -> Strip:
         y += self.scroll_offset.y
