@@ -77,11 +77,18 @@ class Turn(Record):
 
 
 class Origin(Record):
-    """Where a simulated trajectory came from: the job, its task number, and the seed's id."""
+    """Where a simulated trajectory came from: a job and the number of its task, or a training run; and the seed's id.
 
-    job: int
-    ord: int
+    What a run's policy played at `step` (from 1) is a `member` of a `group` (both from 0).
+    """
+
+    job: int | None = None
+    ord: int | None = None
     seed: str | None = None
+    run: int | None = None
+    step: int | None = None
+    group: int | None = None
+    member: int | None = None
 
 
 class Trajectory(Record):

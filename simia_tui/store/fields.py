@@ -258,6 +258,7 @@ FIELDS: Mapping[str, Field] = {
         _dates(),
         _has(),
         _numbered("job", "t.job {}", "the number of a job"),
+        _numbered("run", "t.pk IN (SELECT trajectory FROM practised WHERE run {})", "the number of a training run"),
         _numbered("seed", "t.seed {}", "the number of a seed"),
         _numbered("sample", f"t.pk IN ({_SAMPLED} AND certificate {{}})", "the number of a certificate", several=False),
     )

@@ -32,13 +32,17 @@ def _count(db: sqlite3.Connection, pks: Sequence[int], condition: str) -> int:
 
 
 def member(db: sqlite3.Connection, pk: int) -> dict[str, Any]:
-    """The lineage of one row: ids, revision, kind, domain, seed, job, task, source file, demo mark."""
+    """The lineage of one row: ids, revision, kind, domain, seed, job, task, source file, place in a run, demo."""
     found = db.execute(
-        "SELECT t.pk, t.id, t.revision, t.kind, t.domain, t.status, s.id, t.job, t.ord, t.path, t.row, t.demo"
-        " FROM trajectories t LEFT JOIN trajectories s ON s.pk = t.seed WHERE t.pk = ?",
+        "SELECT t.pk, t.id, t.revision, t.kind, t.domain, t.status, s.id, t.job, t.ord, t.path, t.row,"
+        ' r.run, r.step, r."group", r.member, t.demo FROM trajectories t'
+        " LEFT JOIN trajectories s ON s.pk = t.seed LEFT JOIN practised r ON r.trajectory = t.pk WHERE t.pk = ?",
         (pk,),
     ).fetchone()
-    names = ("pk", "id", "revision", "kind", "domain", "status", "seed", "job", "ord", "path", "row", "demo")
+    names = (
+        *("pk", "id", "revision", "kind", "domain", "status", "seed", "job", "ord", "path", "row"),
+        *("run", "step", "group", "member", "demo"),
+    )
     return {**dict(zip(names, found, strict=True)), "demo": bool(found[-1])}
 
 
@@ -47,6 +51,7 @@ _SUMMARIES = {
     "kinds": "SELECT t.kind, count(*) FROM trajectories t WHERE t.pk IN ({}) GROUP BY 1",
     "verdicts": "SELECT t.verdict, count(*) FROM trajectories t WHERE t.pk IN ({}) GROUP BY 1",
     "jobs": "SELECT 'job ' || t.job, count(*) FROM trajectories t WHERE t.job IS NOT NULL AND t.pk IN ({}) GROUP BY 1",
+    "runs": "SELECT 'run ' || r.run, count(*) FROM practised r WHERE r.trajectory IN ({}) GROUP BY 1",
     "models": "SELECT a.model, count(*) FROM trajectories t JOIN attempts a ON a.job = t.job AND a.ord = t.ord"
     " WHERE a.outcome = 'ok' AND t.pk IN ({}) GROUP BY 1",
     "prompt_versions": "SELECT a.prompt_version, count(*) FROM trajectories t JOIN attempts a ON a.job = t.job"
@@ -58,7 +63,7 @@ _SUMMARIES = {
 
 
 def summary(db: sqlite3.Connection, pks: Sequence[int]) -> dict[str, dict[str, int]]:
-    """Counts over `pks` by domain, kind, verdict, job, model, prompt version and last reviewer."""
+    """Counts over `pks` by domain, kind, verdict, job, run, model, prompt version and last reviewer."""
     totals: dict[str, dict[str, int]] = {}
     for name, sql in _SUMMARIES.items():
         counts: dict[str, int] = {}

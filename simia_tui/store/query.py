@@ -47,6 +47,7 @@ class Query:
     date: str | None = None
     has: str | None = None
     job: int | str | None = None
+    run: int | str | None = None
     seed: int | str | None = None
     sample: int | None = None
     text: str | None = None
@@ -117,7 +118,7 @@ class Query:
         return " AND ".join(clauses) or "1", values
 
 
-_NUMBERS = ("job", "seed", "sample")
+_NUMBERS = ("job", "run", "seed", "sample")
 
 
 def _search(text: str) -> tuple[str, list[Any]]:

@@ -3,10 +3,12 @@
 import json
 import sqlite3
 import time
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple
 
 from simia_tui.errors import UsageError
 from simia_tui.model import Metric, Run, RunStatus, TrainSpec, canonical_json
+from simia_tui.store import trajectories
 from simia_tui.store.codec import to_json
 from simia_tui.store.connection import write
 
@@ -104,6 +106,34 @@ def truncate_metrics(db: sqlite3.Connection, pk: int, after_step: int) -> None:
     """Takes away metrics later than the checkpoint a run resumes from, so that no step is there twice."""
     with write(db):
         db.execute("DELETE FROM metrics WHERE run = ? AND step > ?", (pk, after_step))
+
+
+class Rollout(NamedTuple):
+    """An episode that the policy of a run played; its origin says where. `reward` None: it left its group."""
+
+    new: trajectories.New
+    reward: float | None
+    advantage: float
+
+
+def add_rollouts(db: sqlite3.Connection, rollouts: Iterable[Rollout]) -> list[int]:
+    """Adds the episodes of a step in one transaction, and returns the keys of those that were new.
+
+    Raises:
+        SimiaError: the database cannot be written; nothing was added.
+    """
+    keys: list[int] = []
+    with write(db):
+        for new, reward, advantage in rollouts:
+            made = new.trajectory.origin
+            assert made is not None
+            for pk in trajectories.add_within(db, [new]).pks:
+                keys.append(pk)
+                db.execute(
+                    "INSERT INTO practised VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (pk, made.run, made.step, made.group, made.member, reward, advantage),
+                )
+    return keys
 
 
 def desired(db: sqlite3.Connection, pk: int) -> Literal["run", "stop"]:

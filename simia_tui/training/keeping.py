@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from simia_tui import checks
-from simia_tui.model import Trajectory, Turn
+from simia_tui.model import Origin, Trajectory, Turn
+from simia_tui.store import runs
 from simia_tui.store.trajectories import New
 from simia_tui.training.advantages import Group
 from simia_tui.training.record import RunRecord
@@ -20,7 +21,7 @@ ROLLOUTS = "rollouts"
 
 
 class Keeper:
-    """Keeps the rollouts of a run. Calls get ids that no other rollout has, so that equal words stay two episodes.
+    """Keeps the rollouts of a run. Where each was played is its origin, so that equal words stay two episodes.
 
     `decode` turns a policy turn's tokens into text: one that was cut off ends the transcript, for whoever reviews it.
     """
@@ -32,15 +33,16 @@ class Keeper:
         """Writes one batch; a batch of a step that is played again after a kill replaces its record."""
         lines, news = [], []
         for rollout in rollouts:
-            meta = self._meta(step, rollout, groups[rollout.group].advantages[rollout.member])
+            advantage = groups[rollout.group].advantages[rollout.member]
+            meta = self._meta(step, rollout, advantage)
             trajectory = self._trajectory(rollout, step, meta)
             lines.append({**meta, "episode": trajectory.id, **rollout.result.record})
-            news.append(self._new(rollout, trajectory))
+            news.append(runs.Rollout(self._new(rollout, trajectory), rollout.result.reward, advantage))
         folder = self._record.folder / ROLLOUTS
         folder.mkdir(parents=True, exist_ok=True)
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         (folder / f"{step:06}.jsonl").write_text(text, encoding="utf-8")
-        self._record.add_episodes(news)
+        self._record.add_rollouts(news)
 
     def _meta(self, step: int, rollout: Rollout, advantage: float) -> dict[str, Any]:
         played = rollout.result
@@ -63,12 +65,9 @@ class Keeper:
         if rollout.cut:
             said = Turn(role="assistant", content=self._decode(rollout.conversation.last), loss=False)
             played = played.with_turns((*played.turns, said))
-        prefix = f"r{self._record.id}.{step}.{rollout.group}.{rollout.member}."
-        turns = tuple(_with_ids(turn, prefix) for turn in played.turns)
-        if turns and not any(turn.tool_calls for turn in turns):
-            # Nothing but this mark tells two rollouts apart in which the same was said; no format writes it.
-            turns = (turns[0].model_copy(update={"call_id": prefix}), *turns[1:])
-        return played.model_copy(update={"turns": turns, "meta": meta, "origin": None})
+        seed = self._tasks[rollout.task].id
+        origin = Origin(seed=seed, run=self._record.id, step=step, group=rollout.group, member=rollout.member)
+        return played.model_copy(update={"meta": meta, "origin": origin})
 
     def _new(self, rollout: Rollout, trajectory: Trajectory) -> New:
         checked, findings = checks.run(trajectory)
@@ -81,8 +80,3 @@ class Keeper:
             seed=self._tasks[rollout.task].pk,
             demo=self._record.export.demo or self._record.run.spec.endpoint == "demo",
         )
-
-
-def _with_ids(turn: Turn, prefix: str) -> Turn:
-    calls = tuple(call.model_copy(update={"call_id": prefix + (call.call_id or "")}) for call in turn.tool_calls)
-    return turn.model_copy(update={"tool_calls": calls, "call_id": prefix + turn.call_id if turn.call_id else None})

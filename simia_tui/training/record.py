@@ -70,6 +70,6 @@ class RunRecord:
         """A trajectory of the workspace at a revision. Raises UsageError where there is none."""
         return trajectories.get(self._db, pk, revision)
 
-    def add_episodes(self, news: Sequence[trajectories.New]) -> int:
+    def add_rollouts(self, rollouts: Sequence[runs.Rollout]) -> int:
         """Adds episodes and returns how many were new. Raises SimiaError when the database cannot be written."""
-        return len(trajectories.add(self._db, news).pks)
+        return len(runs.add_rollouts(self._db, rollouts))

@@ -14,10 +14,11 @@ MEMBERS = "members.jsonl"
 
 
 class Task(NamedTuple):
-    """A trajectory that an episode starts from; `pk` is its key in the workspace, where that is known."""
+    """A trajectory that an episode starts from; `pk` and `id` are those of its row in the workspace, if it has one."""
 
     trajectory: Trajectory
     pk: int | None = None
+    id: str | None = None
 
 
 Body = Callable[[int, int], Trajectory]
@@ -35,7 +36,7 @@ def read(bundle: Path, body: Body) -> list[Task]:
     path = bundle / MEMBERS
     if path.is_file():
         members = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        found = [Task(body(member["pk"], member["revision"]), member["pk"]) for member in members]
+        found = [Task(body(row["pk"], row["revision"]), row["pk"], row.get("id")) for row in members]
     else:
         rows = formats.read(bundle / data.ROWS, "openai")
         found = [Task(row.trajectory) for row in rows if row.trajectory is not None]

@@ -103,6 +103,11 @@ def _check_kept(workspace: Workspace, record: RunRecord, groups: list[list[float
     db = workspace.connect()
     pks = trajectories.ids(db, Query(kind="episode"))
     assert len(pks) == 60
+    assert pks == trajectories.ids(db, Query.parse("episode", f"run:{record.id}"))
+    for pk, row in zip(pks, trajectories.rows(db, pks), strict=True):
+        body = trajectories.get(db, pk, 0)
+        assert body.origin is not None and body.id == row.id
+        assert body.origin.run == record.id and body.origin.member == body.meta["member"]
     metas = [trajectories.get(db, pk).meta for pk in pks]
     assert sorted((meta["step"], meta["group"], meta["member"]) for meta in metas) == [
         (step, group, member) for step in (1, 2, 3) for group in range(5) for member in range(4)
