@@ -31,8 +31,12 @@ DEFAULT_TOML = """\
 # simulator = "openai"     # which endpoint writes episodes; "demo" for the offline demo model
 # prefilter = "local"      # which one screens seeds; so also user, judge and agent; the simulator's if left out
 
-[reviewer]
-# name = "ada"             # who decides; the login name if left out
+[review]
+# reviewer = "ada"         # who decides; the login name if left out
+# overlap = 2              # how many reviewers must judge an item, each blind to the others; 1 if left out
+# blind = 0.1              # share of items that hide the prefilter's verdict until you have decided
+# known_bad = 0.02         # share of the queue that is planted copies with a defect; 0 for none
+# claim_minutes = 30       # how long an item that you have open is kept for you
 
 [ui]
 # theme = "textual-dark"   # any theme of Textual

@@ -129,6 +129,21 @@ class ReviewerSettings(Record):
     name: str = Field(default_factory=login_name, min_length=1)
 
 
+class ReviewSettings(Record):
+    """How several people review one workspace, and how their care is looked after.
+
+    `overlap` is how many opinions an item needs before it is decided. `blind` is the share of items on which the
+    prefilter's verdict is hidden until a person has decided, `known_bad` the share of the queue that is planted copies
+    with a defect. A claim on an item holds for `claim_minutes`. `reviewer` is another way to say `reviewer.name`.
+    """
+
+    reviewer: str | None = Field(default=None, min_length=1)
+    overlap: int = Field(default=1, ge=1, le=9)
+    blind: float = Field(default=0.1, ge=0, le=1)
+    known_bad: float = Field(default=0.02, ge=0, le=0.5)
+    claim_minutes: float = Field(default=30.0, gt=0, le=24 * 60)
+
+
 class UiSettings(Record):
     """How the workbench looks. `theme` None: the app's own. `refresh_hz` is in looks at the database per second."""
 
@@ -146,6 +161,7 @@ class Settings(Record):
 
     roles: RoleSettings = RoleSettings()
     reviewer: ReviewerSettings = Field(default_factory=ReviewerSettings)
+    review: ReviewSettings = ReviewSettings()
     ui: UiSettings = UiSettings()
     keys: dict[str, str] = {}
     """Name of an act of the workbench to its keys, with commas between them."""
@@ -168,6 +184,15 @@ class Settings(Record):
             return data
         named = {key: {"name": key, **table} if isinstance(table, dict) else table for key, table in tables.items()}
         return {**data, "endpoint": named}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_reviewer(cls, data: Any) -> Any:
+        """The table `[review]` may name the reviewer; what environment and command line say stands in `[reviewer]`."""
+        review, reviewer = (data.get(name, {}) if isinstance(data, dict) else {} for name in ("review", "reviewer"))
+        if not isinstance(review, dict) or not isinstance(reviewer, dict) or "reviewer" not in review:
+            return data
+        return {**data, "reviewer": {"name": review["reviewer"], **reviewer}}
 
     @field_validator("keys", mode="before")
     @classmethod

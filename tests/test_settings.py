@@ -138,6 +138,17 @@ def test_command_line_beats_environment_beats_file(tmp_path: Path, monkeypatch: 
     assert (settings.reviewer.name, settings.ui.theme) == ("environment", "option")
 
 
+def test_the_table_of_reviewing_names_the_reviewer_and_may_be_overruled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = '[review]\nreviewer = "ada"\noverlap = 2'
+    settings = load(tmp_path, text)
+    assert (settings.reviewer.name, settings.review.overlap, settings.review.blind) == ("ada", 2, 0.1)
+    assert Settings.load(tmp_path, {"reviewer": {"name": "bob"}}).reviewer.name == "bob"
+    monkeypatch.setenv("SIMIA_REVIEWER", "cec")
+    assert Settings.load(tmp_path).reviewer.name == "cec"
+
+
 def test_the_reviewer_is_the_login_name_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
     assert Settings.load(tmp_path).reviewer.name == "ada"
