@@ -2,16 +2,18 @@
 
 import asyncio
 import time
+import traceback
 from collections import deque
 from functools import partial
 from typing import NamedTuple, Protocol
 
 from simia_tui.errors import SimiaError, UsageError
 from simia_tui.jobs.breaker import Breaker
-from simia_tui.jobs.copies import CopyWatch
 from simia_tui.jobs.journal import Journal
+from simia_tui.jobs.slots import Rank, Slots
+from simia_tui.jobs.supervisor import Ending, Supervisor, finished, out_of_funds
 from simia_tui.jobs.tasks import Work
-from simia_tui.llm import Client, Pacer, Reply, retry_rule
+from simia_tui.llm import Client, Reply, retry_rule
 from simia_tui.model import NANO, Job, JobStatus, Outcome
 from simia_tui.simulate.synthesize import Prompt
 from simia_tui.store import tasks as store
@@ -25,9 +27,6 @@ STALL_S = 1.0
 AHEAD = 8
 """One task for so many slots is claimed ahead of need."""
 
-LONG_WAIT_S = 600.0
-"""A Retry-After beyond this pauses the job until then, with the time on show."""
-
 
 class Stop(Protocol):
     """Whether the process is to go: `()` says so, `hurry` that it is to go at once."""
@@ -35,30 +34,6 @@ class Stop(Protocol):
     hurry: bool
 
     def __call__(self) -> bool: ...
-
-
-class Ending(NamedTuple):
-    """Why the runner stopped: the job's next status, a sentence where a person has to know, when it goes on itself."""
-
-    status: JobStatus
-    reason: str | None = None
-    resume_at: float | None = None
-
-
-def out_of_funds(job: Job, spent: int) -> Ending:
-    """The end of a job whose budget does not cover a further request; `spent` in 1e-9 USD."""
-    said = f"The budget of {job.spec.budget_usd:.2f} USD leaves nothing for a further request"
-    return Ending(JobStatus.PAUSED, f"{said} ({spent / NANO:.4f} USD are spent); it needs a new job.")
-
-
-def finished(target: int, done: int, failed: int) -> Ending:
-    """The end of a job that has nothing left to do."""
-    if done == 0 and failed:
-        return Ending(JobStatus.FAILED, f"None of {failed} tasks brought a result; see its attempts.")
-    if done < target:
-        said = f"{done} of {target} were reached: {failed} tasks failed, no more are put in their place"
-        return Ending(JobStatus.DONE, f"{said}; retry them with r.")
-    return Ending(JobStatus.DONE, f"{failed} tasks failed and were replaced." if failed else None)
 
 
 class _Answer(NamedTuple):
@@ -81,7 +56,7 @@ class Runner:
         job: Job,
         work: Work,
         client: Client,
-        pacer: Pacer,
+        slots: Slots,
         breaker: Breaker,
         stop: Stop,
     ) -> None:
@@ -90,33 +65,78 @@ class Runner:
         self._spec = job.spec
         self._work = work
         self._client = client
-        self._pacer = pacer
+        self._slots = slots
         self._breaker = breaker
         self._stop = stop
+        self._supervisor = Supervisor(job, breaker)
         self._flying: dict[asyncio.Task[None], Task] = {}
         self._ready: deque[Task] = deque()
         self._inbox: deque[_Answer] = deque()
         self._results: list[Result] = []
-        self._log: list[str] = []
         self._news = asyncio.Event()
-        self._ending: Ending | None = None
-        self._beat = 0.0
+        self._beat = float("-inf")
+        self._priority = job.priority
         self._due: float | None = 0.0
-        self._copies = CopyWatch(job.spec.most_copies)
+        self._short = False
         budget = job.spec.budget_usd
         self._budget = None if budget is None else int(budget * NANO)
 
+    @property
+    def rank(self) -> Rank:
+        return -self._priority, self._job.id
+
+    @property
+    def most(self) -> int:
+        return self._spec.concurrency
+
+    @property
+    def tokens(self) -> float:
+        return self._work.largest_request
+
+    @property
+    def flying(self) -> int:
+        return len(self._flying)
+
+    @property
+    def wants(self) -> int:
+        """How many more requests it would send now if it had the slots."""
+        if self._supervisor.ending is not None or self._stop():
+            return 0
+        more = self._overdue() and not self._short
+        able = min(self.most - self.flying, self._capacity() + len(self._ready))
+        return max(0, able if more else min(able, len(self._ready)))
+
     async def run(self) -> Ending:
-        """Works until the job is done, paused, cancelled or the process is asked to stop; all results are written."""
-        self._pacer.expect(self._spec.concurrency, self._work.largest_request)
+        """Works until the job is done, paused, cancelled or the process is asked to stop; all results are written.
+
+        Raises:
+            SimiaError: the database is of no use any more, or stayed locked when the process had to go.
+        """
+        try:
+            return await self._land(await self._go_on())
+        except SimiaError:
+            raise
+        except Exception as error:  # noqa: BLE001 - other jobs go on; this one says so, and the log has the whole story
+            traceback.print_exc()
+            await self._give_up()
+            return await self._land(Ending(JobStatus.PAUSED, f"The worker met a fault ({_sketch(error)})."))
+        finally:
+            await self._give_up()
+
+    async def _go_on(self) -> Ending:
         while True:
-            turn = await self._turn(self._room())
+            turn = await self._turn(self._claims())
             self._ready.extend(turn.tasks)
-            self._launch()
-            ending = self._ending or self._wanted(turn) or await self._idle(turn)
-            if ending is not None:
-                return await self._land(ending)
+            self._start()
+            if (ending := self._supervisor.ending or self._wanted(turn) or await self._idle(turn)) is not None:
+                return ending
             await self._wait(self._pause())
+
+    def launch(self) -> None:
+        """Sends what is ready, as far as there is room, and looks whether there is more."""
+        self._start()
+        if self.wants and self._slots.room(self):
+            self._news.set()
 
     def _wanted(self, turn: Turn) -> Ending | None:
         """What the user or the process asks for."""
@@ -137,46 +157,48 @@ class Runner:
         if turn.done < self._job.target and turn.failed:
             added = await self._journal.do(partial(store.replace_failed, pk=self._job.id, spare=self._spec.spare))
             if added:
-                self._log.append(f"{added} new tasks take the place of tasks that failed.")
+                self._supervisor.story.append(f"{added} new tasks take the place of tasks that failed.")
                 self._due = 0.0
                 return None
         return finished(self._job.target, turn.done, turn.failed)
 
-    def _room(self) -> int:
+    def _overdue(self) -> bool:
+        return self._due is not None and self._due <= time.time()
+
+    def _capacity(self) -> int:
+        """How many tasks more it can take on: with a probe out only one, and answers that wait are bounded."""
+        held = self.flying + len(self._ready) + len(self._inbox)
+        return max(0, (1 if self._breaker.probing else 2 * self.most) - held)
+
+    def _claims(self) -> int:
         """How many tasks to claim now."""
-        if self._ending is not None or self._stop() or self._due is None or self._due > time.time():
+        if self._supervisor.ending is not None or self._stop() or not self._overdue():
             return 0
-        flying = len(self._flying)
-        ready = len(self._ready)
-        if self._breaker.probing:
-            return max(0, 1 - flying - ready - len(self._inbox))
-        # Answers that wait to be worked on are bounded, or a fast endpoint would fill the memory.
-        free = 2 * self._spec.concurrency - flying - ready - len(self._inbox)
         # Some are claimed ahead, so that a free slot need not wait for a commit.
-        ahead = self._spec.concurrency // AHEAD
-        return max(0, min(free, self._pacer.room(flying) + ahead - ready))
+        ahead = self.most // AHEAD
+        return max(0, min(self._capacity(), self._slots.room(self) + ahead - len(self._ready)))
 
     def _pause(self) -> float:
         """Seconds until something may be due, should nothing happen before."""
         if self._results or self._inbox:
             return 0.0
         wait = POLL_S
-        if (self._ready or self._due is not None) and len(self._flying) < int(self._pacer.window):
+        if self._ready or self._due is not None:
             due = 0.0 if self._ready else (self._due or 0.0) - time.time()
-            wait = min(wait, max(due, self._pacer.delay()))
+            wait = min(wait, max(due, self._slots.delay(self)))
         return max(wait, 0.001)
 
-    def _launch(self) -> None:
+    def _start(self) -> None:
         """Sends what is claimed, as far as slots are free and the pace allows."""
-        if self._ending is not None or not self._ready:
+        if self._supervisor.ending is not None or not self._ready or self._stop():
             return
-        room = self._pacer.room(len(self._flying))
+        room = self._slots.room(self)
         if self._breaker.probing:
-            room = min(room, 1 - len(self._flying) - len(self._inbox))
+            room = min(room, 1 - self.flying - len(self._inbox))
         n = min(room, len(self._ready))
         if n <= 0:
             return
-        started = self._pacer.started(n)
+        started = self._slots.pacer.started(n, self.tokens)
         for _ in range(n):
             task = self._ready.popleft()
             flight = asyncio.create_task(self._fly(task, started))
@@ -187,17 +209,16 @@ class Runner:
         task = self._flying.pop(flight)
         if not flight.cancelled() and (error := flight.exception()) is not None:
             self._broken(task, error)
-        if not self._stop():
-            self._launch()
+        self._slots.offer()
         self._news.set()
 
     def _broken(self, task: Task, error: BaseException) -> None:
         """A request that could not even be put together: a wrong template stops the job, a fault of ours its task."""
         if isinstance(error, SimiaError):
-            self._ending = Ending(JobStatus.PAUSED, str(error))
+            self._supervisor.hold(Ending(JobStatus.PAUSED, str(error)))
             self._results.append(self._work.given_up(task, Outcome.CANCELLED, str(error), billed=False))
             return
-        why = f"The answer could not be worked on ({type(error).__name__}: {error})."[:500]
+        why = f"The answer could not be worked on ({_sketch(error)})."
         self._results.append(self._work.given_up(task, Outcome.BAD_REPLY, why, state="failed"))
 
     async def _fly(self, task: Task, paced: float) -> None:
@@ -210,13 +231,14 @@ class Runner:
             why = "The request was given up before its answer came."
             self._results.append(self._work.given_up(task, Outcome.CANCELLED, why))
             raise
-        self._pacer.learn(reply.limits)
+        pacer = self._slots.pacer
+        pacer.learn(reply.limits)
         if reply.note is not None:
-            self._log.append(reply.note)
+            self._supervisor.story.append(reply.note)
         slow = retry_rule(reply.outcome) == "wait"
-        if self._pacer.answered(paced, slow, len(self._flying), reply.retry_after):
-            now = f"at most {int(self._pacer.window)} at a time from now on"
-            self._log.append(f"More than a fifth of the latest answers asked to slow down; {now}.")
+        if pacer.answered(paced, slow, self._slots.flying, reply.retry_after):
+            now = f"at most {int(pacer.window)} at a time from now on"
+            self._supervisor.story.append(f"More than a fifth of the latest answers asked to slow down; {now}.")
         answer = _Answer(task, prompt, reply, started)
         if reply.outcome is Outcome.OK:
             self._inbox.append(answer)
@@ -230,53 +252,14 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - one strange answer must not take the others down; its task says so
             self._broken(answer.task, error)
             return
-        self._results.append(self._judge(result, answer.reply))
-
-    def _judge(self, result: Result, reply: Reply) -> Result:
-        """Holds the job when going on would only burn requests; returns the result as it is to be recorded."""
-        outcome = result.attempt.outcome
-        assert outcome is not None
-        breaker, rule = self._breaker, retry_rule(outcome)
-        if result.state == "done":
-            if breaker.probing:
-                self._log.append("The endpoint answers again; the job goes on.")
-            breaker.good()
-            return result
-        if rule == "pause job":
-            self._hold(Ending(JobStatus.PAUSED, result.why))
-        elif rule == "wait" and (reply.retry_after or 0) > LONG_WAIT_S:
-            at = time.time() + (reply.retry_after or 0)
-            until = time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
-            self._hold(Ending(JobStatus.PAUSED, f"{result.why} It goes on at {until}.", at))
-        else:
-            probe = breaker.probing
-            if breaker.bad(task := result.task.ord, outcome, result.counts_as_try and not probe) and not self._ending:
-                self._trip(result.why or outcome.value)
-            if probe:
-                breaker.counted.pop(task, None)
-                return result._replace(state="pending", counts_as_try=False)
-        return result
-
-    def _trip(self, why: str) -> None:
-        failures, wait = self._breaker.failures, self._breaker.hold()
-        said = f"{failures} requests in a row brought nothing; the last one: {why}"
-        if wait is None:
-            self._hold(Ending(JobStatus.PAUSED, said))
-            return
-        at = time.time() + wait
-        when = time.strftime("%H:%M:%S", time.localtime(at))
-        self._hold(Ending(JobStatus.PAUSED, f"{said} One request tries again at {when}.", at))
-
-    def _hold(self, ending: Ending) -> None:
-        if self._ending is None or (self._ending.resume_at is not None and ending.resume_at is None):
-            self._ending = ending
+        self._results.append(self._supervisor.judge(result, answer.reply))
 
     async def _turn(self, want: int) -> Turn:
         """Commits what there is and claims; answers are worked on meanwhile. A database that refuses is asked again."""
         results, self._results = self._results, []
-        log, self._log = self._log, []
+        story, self._supervisor.story = self._supervisor.story, []
         unsent: list[Task] = []
-        if self._ending is not None:
+        if self._supervisor.ending is not None:
             unsent, self._ready = list(self._ready), deque()
         stalled: float | None = None
         while True:
@@ -288,7 +271,7 @@ class Runner:
                 want=want,
                 reserve=self._work.reserve,
                 budget_nano=self._budget,
-                log=log,
+                log=story,
                 beat=beat,
                 unsent=unsent,
             )
@@ -302,11 +285,12 @@ class Runner:
                 continue
             if beat:
                 self._beat = time.monotonic()
-            self._due = turn.due
-            if (copies := self._copies.told(turn.done, turn.copies)) is not None:
-                self._hold(Ending(JobStatus.PAUSED, copies))
             if stalled is not None:
-                self._log.append(f"The database could not be written for {time.monotonic() - stalled:.0f} s.")
+                seconds = time.monotonic() - stalled
+                self._supervisor.story.append(f"The database could not be written for {seconds:.0f} s.")
+            self._due, self._priority = turn.due, turn.priority
+            self._short = turn.short if want else self._short
+            self._supervisor.counted(turn)
             return turn
 
     async def _commit(self, call: "partial[Turn]") -> Turn:
@@ -341,33 +325,34 @@ class Runner:
 
     async def _land(self, ending: Ending) -> Ending:
         """Lets what is in flight finish (it is paid for); a cancel or a stop of the process gives it a short grace."""
-        self._ending = ending
+        self._supervisor.ending = ending
         started = time.monotonic()
-        while self._flying or self._inbox or self._results or self._log or self._ready:
+        while self._flying or self._inbox or self._results or self._supervisor.story or self._ready:
             turn = await self._turn(0)
             if turn.desired == "cancelled":
-                self._ending = Ending(JobStatus.CANCELLED)
-            grace = self._grace()
+                self._supervisor.ending = Ending(JobStatus.CANCELLED)
+            grace = self._grace(self._supervisor.ending)
             if self._flying and grace is not None and time.monotonic() - started > grace:
-                for flight in list(self._flying):
-                    flight.cancel()
-                await asyncio.gather(*self._flying, return_exceptions=True)
+                await self._give_up()
             elif self._flying or self._inbox:
                 await self._wait(min(self._pause(), POLL_S))
-        await self._forgive()
-        return self._ending
+        if counted := self._supervisor.forgiven():
+            await self._journal.do(partial(store.forgive, pk=self._job.id, counted=counted))
+        return self._supervisor.ending
 
-    def _grace(self) -> float | None:
+    async def _give_up(self) -> None:
+        """Ends what is in flight."""
+        for flight in list(self._flying):
+            flight.cancel()
+        await asyncio.gather(*self._flying, return_exceptions=True)
+
+    def _grace(self, ending: Ending) -> float | None:
         if self._stop.hurry:
             return 0.0
         if self._stop():
             return STOP_GRACE_S
-        assert self._ending is not None
-        return CANCEL_GRACE_S if self._ending.status is JobStatus.CANCELLED else None
+        return CANCEL_GRACE_S if ending.status is JobStatus.CANCELLED else None
 
-    async def _forgive(self) -> None:
-        """Tasks must not run out of tries because their endpoint was down."""
-        counted = dict(self._breaker.counted)
-        if self._ending is not None and self._ending.resume_at is not None and counted:
-            await self._journal.do(partial(store.forgive, pk=self._job.id, counted=counted))
-            self._breaker.counted.clear()
+
+def _sketch(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:400]

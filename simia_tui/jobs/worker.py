@@ -13,15 +13,19 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from simia_tui.errors import SimiaError
+from simia_tui.errors import SimiaError, UsageError
 from simia_tui.jobs.breaker import Breaker
 from simia_tui.jobs.journal import Journal
 from simia_tui.jobs.resimulation import Resimulation
-from simia_tui.jobs.runner import Ending, Runner, Stop
+from simia_tui.jobs.runner import STALL_S, Runner, Stop
 from simia_tui.jobs.screening import SeedScreening
+from simia_tui.jobs.slots import Slots
+from simia_tui.jobs.supervisor import Ending
 from simia_tui.jobs.tasks import Synthesis, Work
 from simia_tui.llm import Endpoint, Pacer, endpoint_of
 from simia_tui.model import Job, JobStatus, PrefilterSpec, ResimulateSpec
@@ -30,6 +34,10 @@ from simia_tui.store import Workspace, jobs, tasks
 IDLE_S = 1.5
 LOCK_PATIENCE_S = 10.0
 BUSY_TIMEOUT_S = 30.0
+POLL_S = 0.2
+CLOCK_S = 2.0
+MOST_JOBS = 8
+"""Jobs at work at a time; each holds the seeds that it uses."""
 
 
 class Stopped:
@@ -78,85 +86,148 @@ def only_worker(workspace: Workspace, db: sqlite3.Connection) -> Iterator[bool]:
 
 
 def work(workspace: Workspace, wait: bool = False) -> int:
-    """Does the queued jobs one after the other, then leaves (or, with `wait`, waits for more); returns how many."""
+    """Does the queued jobs, several at a time, then leaves (or, with `wait`, waits for more); returns how many."""
     db = workspace.connect(timeout=BUSY_TIMEOUT_S)
     stop = Stopped()
-    done = 0
     with only_worker(workspace, db) as mine:
         if not mine:
             say("another worker is at work here")
             return 0
+        if (back := jobs.ahead(db)) > CLOCK_S:
+            jobs.move_waits(db, -back)
         if lost := tasks.recover(db):
             say(f"{lost} requests of a worker that died are lost; their tasks will be asked again")
-        desk = Desk(workspace, db, stop)
-        idle_since = time.monotonic()
-        while not stop():
-            job = jobs.next_job(db)
-            if job is not None:
-                desk.do(job)
-                done += 1
-                idle_since = time.monotonic()
-            elif not wait and time.monotonic() - idle_since > IDLE_S and jobs.next_resume(db) is None:
-                break
-            else:
-                time.sleep(0.2)
+        done = asyncio.run(Desk(workspace, db, stop).serve(wait))
     db.close()
     return done
 
 
 class Desk:
-    """What a worker keeps from job to job: the pace of each endpoint, and which job found its endpoint dead."""
+    """The jobs of one worker, and what it keeps from job to job: the slots of each endpoint, which ones were dead."""
 
     def __init__(self, workspace: Workspace, db: sqlite3.Connection, stop: Stop) -> None:
         self._workspace = workspace
         self._db = db
         self._stop = stop
-        self._pacers: dict[tuple[str, str, str | None], Pacer] = {}
+        self._slots: dict[_Place, Slots] = {}
         self._breakers: dict[int, Breaker] = {}
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._preparing: set[int] = set()
+        self._journal = Journal(self._connect)
+        self._clock = Clock()
 
     def do(self, job: Job) -> None:
-        """Runs one job until it ends or is held, and writes how."""
-        self._say(job, f"job {job.id} ({job.kind}, {job.done} of {job.target} done) starts")
-        jobs.start(self._db, job.id, os.getpid())
+        """Runs one job alone until it ends or is held, and writes how."""
+
+        async def alone() -> None:
+            with self._journal:
+                await self._one(job)
+
+        asyncio.run(alone())
+
+    async def serve(self, wait: bool = False) -> int:
+        """Runs what is queued until nothing is left (with `wait`: until it is told to stop); returns how many jobs."""
+        done, idle_since = 0, time.monotonic()
+        with self._journal:
+            while True:
+                await self._mind_the_clock()
+                if (job := self._next()) is not None:
+                    self._running[job.id] = asyncio.create_task(self._one(job))
+                if self._running:
+                    idle_since = time.monotonic()
+                elif self._stop() or (not wait and self._left_alone(idle_since)):
+                    return done
+                done += await self._ended()
+
+    def _left_alone(self, since: float) -> bool:
+        return time.monotonic() - since > IDLE_S and jobs.next_resume(self._db) is None
+
+    async def _ended(self) -> int:
+        """Waits a moment; returns how many jobs ended in it."""
+        if not self._running:
+            await asyncio.sleep(POLL_S)
+            return 0
+        ended, _ = await asyncio.wait(self._running.values(), timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+        self._running = {pk: task for pk, task in self._running.items() if task not in ended}
+        for task in ended:
+            task.result()
+        return len(ended)
+
+    def _next(self) -> Job | None:
+        """The first job in line that waits and may find a free slot, once those before it have taken theirs."""
+        if self._stop() or self._preparing or len(self._running) >= MOST_JOBS:
+            return None
+        for job in jobs.runnable(self._db):
+            if job.id not in self._running and self._slots_of(job).free_for((-job.priority, job.id)):
+                return job
+        return None
+
+    async def _mind_the_clock(self) -> None:
+        """Waits must not grow because the clock of the machine was set back."""
+        if back := self._clock.set_back():
+            say(f"the clock was set back by {back:.0f} s; what waits for a time is moved with it")
+            await self._surely(partial(jobs.move_waits, seconds=-back))
+
+    async def _one(self, job: Job) -> None:
+        self._preparing.add(job.id)
+        await self._tell(job, f"job {job.id} ({job.kind}, {job.done} of {job.target} done) starts")
+        await self._surely(partial(jobs.start, pk=job.id, worker=os.getpid()))
         try:
-            ending = self._run(job)
+            ending = await self._run(job)
         except SimiaError as error:
             ending = Ending(JobStatus.PAUSED, str(error))
-        except Exception as error:
-            jobs.end(self._db, job.id, JobStatus.PAUSED, f"The worker met a fault ({type(error).__name__}: {error}).")
-            raise
-        jobs.end(self._db, job.id, ending.status, ending.reason, ending.resume_at)
+        finally:
+            self._preparing.discard(job.id)
+        await self._surely(partial(jobs.end, pk=job.id, **ending._asdict()))
         now = jobs.job(self._db, job.id)
-        self._say(job, f"job {job.id}: {now.status}, {now.done} of {now.target} done. {now.reason or ''}".rstrip())
+        text = f"job {job.id}: {now.status}, {now.done} of {now.target} done. {now.reason or ''}".rstrip()
+        await self._tell(job, text)
 
-    def work_of(self, job: Job) -> Work:
-        """What the tasks of a job share; building it reads every seed once."""
-        seeds = tasks.seeds_of(self._db, job.id)
-        if isinstance(job.spec, PrefilterSpec):
-            return SeedScreening(self._workspace, self._db, job.spec, seeds)
-        if isinstance(job.spec, ResimulateSpec):
-            return Resimulation(self._workspace, self._db, job, seeds)
-        return Synthesis(self._workspace, self._db, job.spec, seeds)
-
-    def _say(self, job: Job, text: str) -> None:
+    async def _tell(self, job: Job, text: str) -> None:
         say(text)
-        tasks.write_log(self._db, job.id, [text])
+        await self._surely(partial(tasks.write_log, pk=job.id, texts=[text]))
 
-    def _run(self, job: Job) -> Ending:
+    async def _surely(self, write: Callable[[sqlite3.Connection], object]) -> None:
+        """Writes what must be written: while the database is locked or the disk full, it is tried again."""
+        while True:
+            try:
+                await self._journal.do(write)
+                return
+            except UsageError:
+                raise
+            except SimiaError as error:
+                if self._stop():
+                    raise
+                say(str(error))
+                await asyncio.sleep(STALL_S)
+
+    def _connect(self, any_thread: bool = False) -> sqlite3.Connection:
+        return self._workspace.connect(timeout=BUSY_TIMEOUT_S, any_thread=any_thread)
+
+    def work_of(self, job: Job, db: sqlite3.Connection | None = None) -> Work:
+        """What the tasks of a job share, which it reads by `db`; building it reads every seed once."""
+        db = db or self._db
+        seeds = tasks.seeds_of(db, job.id)
+        if isinstance(job.spec, PrefilterSpec):
+            return SeedScreening(self._workspace, db, job.spec, seeds)
+        if isinstance(job.spec, ResimulateSpec):
+            return Resimulation(self._workspace, db, job, seeds)
+        return Synthesis(self._workspace, db, job.spec, seeds)
+
+    async def _run(self, job: Job) -> Ending:
         from simia_tui.llm import Client
 
-        share = self.work_of(job)
         with contextlib.ExitStack() as stack:
-            endpoint = self._endpoint(job, stack)
-            journal = stack.enter_context(Journal(lambda: self._workspace.connect(timeout=BUSY_TIMEOUT_S)))
-            pacer = self._pacer(endpoint, job)
+            db = stack.enter_context(contextlib.closing(self._connect(any_thread=True)))
+            # Elsewhere, or the jobs at work would stand still while every seed is read.
+            share = await asyncio.to_thread(self.work_of, job, db)
+            endpoint, slots = self._endpoint(job, stack), self._slots_of(job)
             breaker = self._breakers.setdefault(job.id, Breaker())
-
-            async def main() -> Ending:
-                async with Client(endpoint, job.spec.concurrency) as client:
-                    return await Runner(journal, job, share, client, pacer, breaker, self._stop).run()
-
-            return asyncio.run(main())
+            async with Client(endpoint, job.spec.concurrency) as client:
+                runner = Runner(self._journal, job, share, client, slots, breaker, self._stop)
+                with slots.used_by(runner):
+                    self._preparing.discard(job.id)
+                    return await runner.run()
 
     def _endpoint(self, job: Job, stack: contextlib.ExitStack) -> Endpoint:
         spec = job.spec
@@ -168,9 +239,31 @@ class Desk:
             base_url = stack.enter_context(server).base_url
         return endpoint_of(spec, base_url)
 
-    def _pacer(self, endpoint: Endpoint, job: Job) -> Pacer:
-        key = ("" if job.spec.demo else endpoint.base_url, endpoint.model, endpoint.key_env)
-        return self._pacers.setdefault(key, Pacer(job.spec.concurrency))
+    def _slots_of(self, job: Job) -> Slots:
+        spec = job.spec
+        place = _Place("" if spec.demo else str(spec.base_url), spec.model, spec.key_env)
+        return self._slots.setdefault(place, Slots(Pacer(spec.concurrency)))
+
+
+class _Place(NamedTuple):
+    """What has limits of its own."""
+
+    base_url: str
+    model: str
+    key_env: str | None
+
+
+class Clock:
+    """Finds out when the wall clock is set back, by the one that only goes forward."""
+
+    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
+        self._wall, self._steady = wall, steady
+        self._apart = wall() - steady()
+
+    def set_back(self) -> float:
+        """By how many seconds since it was last asked; 0 for less than `CLOCK_S`, and where it went forward."""
+        before, self._apart = self._apart, self._wall() - self._steady()
+        return back if (back := before - self._apart) > CLOCK_S else 0.0
 
 
 def main(arguments: list[str] | None = None) -> int:

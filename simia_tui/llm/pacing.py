@@ -12,8 +12,13 @@ from collections.abc import Callable
 
 from simia_tui.llm.limits import Allowance, Limits
 
-RAMP_PER_S = 200.0
-"""New requests a second at most: handshakes and vendors alike take a sudden crowd badly."""
+FIRST = 4
+DOUBLE_S = 0.1
+"""So many requests start at once, and twice as many are in flight this much later: handshakes and vendors alike take a
+sudden crowd badly, and a limit that nobody has told yet shows in the first refusals."""
+
+IDLE_S = 5.0
+"""After so long without a request the crowd gathers anew."""
 
 BURST_S = 2.0
 """A bucket holds what the limit gives in this time; vendors enforce their minute over seconds."""
@@ -92,7 +97,10 @@ class Bucket:
 
 
 class Pacer:
-    """Says how many requests may start now. `window` is how many may be in flight, never more than `most`."""
+    """Says how many requests may start now. `window` is how many may be in flight, never more than `most`.
+
+    `tokens`, where it is asked for, is what is to be counted for one request: its prompt and its answer at most.
+    """
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -100,44 +108,47 @@ class Pacer:
         self.most = most
         self.window = float(most)
         self.waves = 0
-        self._ramp = Bucket(now, RAMP_PER_S, burst_s=0.1)
         self._requests, self._tokens = Bucket(now), Bucket(now)
         self._recent: deque[bool] = deque(maxlen=RECENT)
-        self._hold_until = 0.0
-        self._episode = float("-inf")
-        self._size = 0.0
+        self._hold_until = self._episode = self._seen = float("-inf")
+        self._crowd, self._since = FIRST, now
 
-    def expect(self, most: int, tokens: float) -> None:
-        """What comes next: at most `most` in flight, `tokens` to be counted for each (prompt and answer at most)."""
+    def expect(self, most: int) -> None:
+        """From now on at most `most` are to be in flight."""
         self.window = float(most) if self.window >= self.most else min(self.window, most)
         self.most = most
-        self._size = tokens
 
-    def room(self, in_flight: int) -> int:
-        """How many requests may start now, with `in_flight` under way."""
+    def room(self, in_flight: int, tokens: float = 0.0) -> int:
+        """How many requests of `tokens` each may start now, with `in_flight` under way."""
         now = self._clock()
-        free = int(self.window) - in_flight
+        free = min(int(self.window), self._gathered(in_flight, now)) - in_flight
         if free <= 0 or now < self._hold_until:
             return 0
-        return self._covered(free, now)
+        return min(free, self._requests.covers(1, now), self._tokens.covers(tokens, now))
 
-    def _covered(self, free: int, now: float) -> int:
-        """The most of `free` requests that every bucket has enough for."""
-        shares = ((self._ramp, 1.0), (self._requests, 1.0), (self._tokens, self._size))
-        return min(free, *(bucket.covers(share, now) for bucket, share in shares))
+    def _gathered(self, in_flight: int, now: float) -> int:
+        """How many may be in flight by now, as far as the start is concerned."""
+        if in_flight:
+            self._seen = now
+        elif now - self._seen > IDLE_S:
+            self._crowd, self._since, self._seen = FIRST, now, now
+        return self._allowed(now)
 
-    def delay(self) -> float:
+    def _allowed(self, now: float) -> int:
+        doublings = max(0.0, now - self._since) / DOUBLE_S
+        return int(self._crowd * 2 ** min(doublings, 30.0))
+
+    def delay(self, tokens: float = 0.0) -> float:
         """Seconds until a further request may start, if slots are free."""
         now = self._clock()
-        waits = (self._ramp.wait(1, now), self._requests.wait(1, now), self._tokens.wait(self._size, now))
-        return max(*waits, self._hold_until - now, 0.0)
+        waits = (self._requests.wait(1, now), self._tokens.wait(tokens, now), self._hold_until - now)
+        return max(*waits, DOUBLE_S / 8 if self._allowed(now) < self.window else 0.0)
 
-    def started(self, n: int) -> float:
+    def started(self, n: int, tokens: float = 0.0) -> float:
         """Counts `n` requests that start now; returns the time that `answered` is to be told."""
         now = self._clock()
-        self._ramp.take(n, now)
         self._requests.take(n, now)
-        self._tokens.take(n * self._size, now)
+        self._tokens.take(n * tokens, now)
         return now
 
     def answered(self, started: float, slow_down: bool, in_flight: int, retry_after: float | None = None) -> bool:
@@ -159,6 +170,7 @@ class Pacer:
         now = self._clock()
         self._hold_until = now + min(retry_after if retry_after is not None else 1.0, HOLD_CAP_S)
         self._episode = now
+        self._crowd, self._since = max(FIRST, in_flight), self._hold_until
         self._recent.clear()
         self.window = max(1.0, self.window * CUT)
         self._requests.share *= CUT
@@ -170,6 +182,9 @@ class Pacer:
         if told is None:
             return
         now = self._clock()
+        if self._requests.rate is self._tokens.rate is None:
+            # What was sent before the limits were known may be refused; that says nothing more of them.
+            self._episode = now
         if told.requests:
             self._requests.learn(told.requests, now)
         if told.tokens:

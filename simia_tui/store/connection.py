@@ -15,12 +15,13 @@ MIGRATION_SET = "simia"
 PAGE_SIZE = 8192
 
 
-def connect(path: Path, *, readonly: bool = False, timeout: float = 5.0) -> GuardedConnection:
+def connect(path: Path, *, readonly: bool = False, timeout: float = 5.0, any_thread: bool = False) -> GuardedConnection:
     """A connection in WAL mode with foreign keys on; one per thread.
 
     Args:
         path: the database file; it must exist unless its folder is a fresh workspace.
         timeout: seconds to wait for another writer before a write is refused.
+        any_thread: it may go from one thread to another, but is never used by two at a time.
 
     Raises:
         UsageError: the file is missing, is no SQLite database, or was made by a newer version.
@@ -32,6 +33,7 @@ def connect(path: Path, *, readonly: bool = False, timeout: float = 5.0) -> Guar
             uri=True,
             timeout=timeout,
             isolation_level=None,
+            check_same_thread=not any_thread,
             factory=GuardedConnection,
         )
         db.path, db.timeout_s = path.absolute(), timeout

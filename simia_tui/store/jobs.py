@@ -74,22 +74,45 @@ def _job(values: tuple[object, ...]) -> Job:
     return Job.model_validate({**fields, "spec": {"kind": fields["kind"], **json.loads(str(fields["spec"]))}})
 
 
-def next_job(db: sqlite3.Connection) -> Job | None:
-    """The job that a worker should be at: the highest priority first, then the oldest."""
+def runnable(db: sqlite3.Connection) -> list[Job]:
+    """The jobs that a worker should be at: the highest priority first, then the oldest."""
     found = db.execute(
         f"{_JOB} WHERE (j.desired = 'running' AND (j.status IN ('queued', 'running')"
         " OR (j.status = 'paused' AND j.resume_at <= ?)))"
         f" OR (j.desired = 'cancelled' AND j.status IN ('queued', 'running') AND {_AT_VENDOR})"
-        " ORDER BY j.priority DESC, j.pk LIMIT 1",
+        " ORDER BY j.priority DESC, j.pk",
         (time.time(),),
-    ).fetchone()
-    return _job(found) if found else None
+    ).fetchall()
+    return [_job(values) for values in found]
+
+
+def next_job(db: sqlite3.Connection) -> Job | None:
+    """The first of them; None when there is nothing to do."""
+    return next(iter(runnable(db)), None)
 
 
 def next_resume(db: sqlite3.Connection) -> float | None:
     """When the next paused job goes on by itself; None when none does."""
     found = db.execute("SELECT min(resume_at) FROM jobs WHERE desired = 'running' AND status = 'paused'").fetchone()
     return None if found[0] is None else float(found[0])
+
+
+def ahead(db: sqlite3.Connection) -> float:
+    """How many seconds the latest sign of life of any job lies in the future: so far has the clock been set back."""
+    (latest,) = db.execute("SELECT max(heartbeat) FROM jobs").fetchone()
+    return max(0.0, (latest or 0.0) - time.time())
+
+
+def move_waits(db: sqlite3.Connection, seconds: float) -> None:
+    """Moves whatever waits for a time by `seconds`, after the clock itself was moved."""
+    with write(db):
+        db.execute(
+            "UPDATE tasks SET next_at = max(0, next_at + ?) WHERE state = 'pending' AND next_at > 0"
+            " AND job IN (SELECT pk FROM jobs WHERE ended IS NULL)",
+            (seconds,),
+        )
+        db.execute("UPDATE jobs SET resume_at = resume_at + ? WHERE status = 'paused'", (seconds,))
+        db.execute("UPDATE jobs SET heartbeat = min(heartbeat, ?)", (time.time(),))
 
 
 def desired(db: sqlite3.Connection, pk: int) -> Desired:
@@ -112,8 +135,22 @@ def set_desired(db: sqlite3.Connection, pk: int, wanted: Desired) -> Job:
         db.execute("UPDATE jobs SET desired = ?, reason = NULL, resume_at = NULL WHERE pk = ?", (wanted, pk))
         if wanted == "running":
             db.execute("UPDATE jobs SET status = 'queued' WHERE pk = ? AND status = 'paused'", (pk,))
-        elif current.status is not JobStatus.RUNNING or (current.heartbeat or 0.0) < time.time() - DEAD_S:
+        elif current.status is not JobStatus.RUNNING or abs(time.time() - (current.heartbeat or 0.0)) > DEAD_S:
             _end(db, pk, JobStatus.PAUSED if wanted == "paused" else JobStatus.CANCELLED, None)
+    return job(db, pk)
+
+
+def set_priority(db: sqlite3.Connection, pk: int, priority: int) -> Job:
+    """Lets a job go before those of a lower priority; one at work sees it with its next commit.
+
+    Raises:
+        UsageError: the job is not there or has ended.
+    """
+    current = job(db, pk)
+    if current.status.ended:
+        raise UsageError(f"Job {pk} is {current.status}; only a job that is not over can have a priority.")
+    with write(db):
+        db.execute("UPDATE jobs SET priority = ? WHERE pk = ?", (priority, pk))
     return job(db, pk)
 
 
@@ -173,6 +210,8 @@ def _end(
             JobStatus.QUEUED,
             "It ends when the endpoint has called off the batch and what is done is fetched.",
         )
+    if status is JobStatus.PAUSED and reason is None and desired(db, pk) == "running":
+        status = JobStatus.QUEUED  # the user paused it, and let it go on before its last request had ended
     stays = status is JobStatus.PAUSED and resume_at is None
     db.execute(
         "UPDATE jobs SET status = ?, reason = ?, resume_at = ?, ended = CASE WHEN ? THEN ? END,"

@@ -76,7 +76,7 @@ class Turn(NamedTuple):
 
     `due` is when the next waiting task may be asked (None: none waits), `short` that the next one is not covered by the
     funds, `spent` the job's cost so far in 1e-9 USD (0 where it is not known), `copies` how many results are
-    near-duplicates.
+    near-duplicates, `priority` where the job stands in line.
     """
 
     tasks: list[Task]
@@ -87,6 +87,7 @@ class Turn(NamedTuple):
     failed: int
     spent: int
     copies: int
+    priority: int
 
 
 def turn(
@@ -123,13 +124,13 @@ def turn(
                 tasks, short = claim_within(db, pk, want, now, reserve or {}, budget_nano)
             db.execute("UPDATE jobs SET heartbeat = ? WHERE pk = ?", (now, pk))
     (due,) = db.execute("SELECT min(next_at) FROM tasks WHERE job = ? AND state = 'pending'", (pk,)).fetchone()
-    desired, spent, done, failed, copies = _standing(db, pk)
-    return Turn(tasks, desired, due, short, done, failed, spent, copies)
+    desired, spent, done, failed, copies, priority = _standing(db, pk)
+    return Turn(tasks, desired, due, short, done, failed, spent, copies, priority)
 
 
-def _standing(db: sqlite3.Connection, pk: int) -> tuple[Desired, int, int, int, int]:
-    found: tuple[Desired, int, int, int, int] = db.execute(
-        "SELECT desired, coalesce(cost_nano, 0), done, failed, copies FROM jobs WHERE pk = ?", (pk,)
+def _standing(db: sqlite3.Connection, pk: int) -> tuple[Desired, int, int, int, int, int]:
+    found: tuple[Desired, int, int, int, int, int] = db.execute(
+        "SELECT desired, coalesce(cost_nano, 0), done, failed, copies, priority FROM jobs WHERE pk = ?", (pk,)
     ).fetchone()
     return found
 

@@ -77,6 +77,6 @@ class Workspace:
         """Where domain packs are looked for: the workspace's own first, then the shipped ones."""
         return [self.prompts, resources.prompts()]
 
-    def connect(self, *, readonly: bool = False, timeout: float = 5.0) -> sqlite3.Connection:
-        """A connection to the database; one per thread."""
-        return connect(self.db_path, readonly=readonly, timeout=timeout)
+    def connect(self, *, readonly: bool = False, timeout: float = 5.0, any_thread: bool = False) -> sqlite3.Connection:
+        """A connection to the database; one per thread (see `store.connection.connect`)."""
+        return connect(self.db_path, readonly=readonly, timeout=timeout, any_thread=any_thread)

@@ -16,7 +16,7 @@ import pytest
 
 from simia_tui import demo
 from simia_tui.errors import UsageError
-from simia_tui.jobs import breaker, runner, worker
+from simia_tui.jobs import breaker, runner, supervisor, worker
 from simia_tui.model import NANO, Job, JobStatus
 from simia_tui.services import synthesis
 from simia_tui.settings import EndpointSettings, Settings
@@ -266,7 +266,7 @@ def test_cancel_gives_up_what_hangs_and_books_it(bench: Bench, monkeypatch: pyte
 
 
 def test_a_long_retry_after_pauses_until_then(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "LONG_WAIT_S", 5.0)
+    monkeypatch.setattr(supervisor, "LONG_WAIT_S", 5.0)
     bench.server.play(["http_429_seconds"])
     pk = bench.queue(1)
     job = bench.work(pk)

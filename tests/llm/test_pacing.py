@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from simia_tui.llm import Pacer
 from simia_tui.llm.limits import limits
-from simia_tui.llm.pacing import CUT, HOLD_CAP_S, RAMP_PER_S, RECENT, Bucket
+from simia_tui.llm.pacing import CUT, DOUBLE_S, FIRST, HOLD_CAP_S, RECENT, Bucket
 
 SIZE = 12_000
 
@@ -37,8 +37,13 @@ class Ran:
     starts: list[float] = field(default_factory=list)
 
 
-def simulate(clock: Clock, pacer: Pacer, tasks: int, latency: float, admit: Any, retry_after: float = 2.0) -> Ran:
-    """A job of `tasks` requests; `admit(now, in_flight)` says (accepted, headers). A refused task asks again later."""
+def simulate(
+    clock: Clock, pacer: Pacer, tasks: int, latency: float, admit: Any, retry_after: float = 2.0, tokens: float = 0.0
+) -> Ran:
+    """A job of `tasks` requests of `tokens` each; `admit(now, in_flight)` says (accepted, headers).
+
+    A refused task asks again later.
+    """
     rng = random.Random(5)
     ran, order, began = Ran(), itertools.count(), clock.now
     ready, done = tasks, 0
@@ -48,9 +53,9 @@ def simulate(clock: Clock, pacer: Pacer, tasks: int, latency: float, admit: Any,
         while later and later[0] <= clock.now:
             heapq.heappop(later)
             ready += 1
-        n = min(ready, pacer.room(len(flying)))
+        n = min(ready, pacer.room(len(flying), tokens))
         ready -= n
-        paced = pacer.started(n)
+        paced = pacer.started(n, tokens)
         for _ in range(n):
             good, headers = admit(clock.now, len(flying))
             ran.requests, ran.rejected = ran.requests + 1, ran.rejected + (not good)
@@ -60,7 +65,7 @@ def simulate(clock: Clock, pacer: Pacer, tasks: int, latency: float, admit: Any,
         ran.most = max(ran.most, len(flying))
         events = [flight[0] for flight in flying[:1]] + later[:1]
         if ready and len(flying) < int(pacer.window):
-            events.append(clock.now + pacer.delay())
+            events.append(clock.now + pacer.delay(tokens))
         clock.now = max(min(events), clock.now + 0.0001)
         while flying and flying[0][0] <= clock.now:
             _, _, paced, good, headers = heapq.heappop(flying)
@@ -90,10 +95,8 @@ def test_a_limit_on_requests_that_is_told_is_kept(limiter: Any, latency: float) 
 def test_a_limit_on_tokens_that_is_told_is_kept(limiter: Any) -> None:
     clock = Clock()
     true = limiter(rpm=1e6, tpm=2_000_000, clock=clock)
-    pacer = Pacer(100, clock)
-    pacer.expect(100, SIZE)
-    ran = simulate(clock, pacer, 600, 2.0, lambda *_: true.admit(SIZE))
-    assert ran.rejected <= 30, ran
+    ran = simulate(clock, Pacer(100, clock), 600, 2.0, lambda *_: true.admit(SIZE), tokens=SIZE)
+    assert ran.rejected < 0.01 * 600, ran
     assert ran.seconds < 600 * SIZE / (2_000_000 / 60) / 0.9 + 4
 
 
@@ -127,13 +130,27 @@ def test_stray_refusals_slow_nothing_down() -> None:
     assert run(0.02) < run(0.0) / 0.95 + 3
 
 
-def test_the_start_is_ramped() -> None:
+def test_a_crowd_gathers_by_doubling() -> None:
     clock = Clock()
     ran = simulate(clock, Pacer(1000, clock), 3000, 20.0, lambda *_: (True, ()))
-    first = ran.starts[0]
-    for second in range(1, 6):
-        assert sum(at < first + second for at in ran.starts) <= RAMP_PER_S * (second + 0.2)
+    passed = [at - ran.starts[0] for at in ran.starts[:1000]]
+    for step in range(8):
+        assert sum(at < step * DOUBLE_S for at in passed) <= FIRST * 2**step
+    assert passed[-1] < 1.0
     assert ran.most == 1000
+
+
+def test_an_endpoint_that_was_left_alone_is_not_met_by_a_crowd() -> None:
+    clock = Clock()
+    pacer = Pacer(500, clock)
+    clock.now += 60
+    assert pacer.room(0) == FIRST
+    clock.now += 2
+    assert pacer.room(0) == 500
+    clock.now += 3600
+    assert pacer.room(0) == FIRST
+    clock.now += 1
+    assert pacer.room(200) == 300, "the places of answered requests are taken again at once"
 
 
 def wave(pacer: Pacer, n: int = RECENT, retry_after: float | None = 5.0) -> list[bool]:
@@ -217,8 +234,8 @@ def test_a_job_that_comes_later_shares_what_was_learnt() -> None:
     clock = Clock()
     pacer = Pacer(100, clock)
     wave(pacer)
-    pacer.expect(500, 10)
+    pacer.expect(500)
     assert pacer.window == pytest.approx(80), "the level that was found stays"
     fresh = Pacer(100, clock)
-    fresh.expect(500, 10)
+    fresh.expect(500)
     assert fresh.window == 500
