@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from simia_tui.checks import traits
 from simia_tui.checks.arguments import read_arguments
 from simia_tui.checks.context import Context
 from simia_tui.checks.rule import Note, Outcome, check, repair
@@ -37,11 +38,9 @@ def fix_calls(trajectory: Trajectory, context: Context, fix: Callable[[ToolCall]
     "call.arguments-repaired",
     Severity.WARNING,
     "A trainer needs arguments that are a JSON object; where only the punctuation was wrong it is put right.",
+    needs=traits.UNREAD,
 )
 def arguments_repaired(trajectory: Trajectory, context: Context) -> Outcome:
-    if not context.unread(trajectory):
-        return trajectory, []
-
     def fix(call: ToolCall) -> Fix | None:
         if call.arguments is not None or not call.raw or not call.name:
             return None
@@ -69,11 +68,9 @@ def _fits(value: dict[str, Any], call: ToolCall, context: Context, guessed: bool
     "call.double-encoded",
     Severity.WARNING,
     "Arguments that are JSON text inside a JSON string are one layer too deep for every trainer.",
+    needs=traits.UNREAD,
 )
 def double_encoded(trajectory: Trajectory, context: Context) -> Outcome:
-    if not context.unread(trajectory):
-        return trajectory, []
-
     def fix(call: ToolCall) -> Fix | None:
         if call.arguments is not None or not call.raw or not call.name:
             return None
@@ -89,6 +86,7 @@ def double_encoded(trajectory: Trajectory, context: Context) -> Outcome:
     "call.arguments-wrapped",
     Severity.WARNING,
     "Some models put the arguments under `parameters` or `arguments` once more, where no tool looks for them.",
+    needs=traits.WRAPPED,
 )
 def arguments_wrapped(trajectory: Trajectory, context: Context) -> Outcome:
     def fix(call: ToolCall) -> Fix | None:
@@ -118,7 +116,7 @@ def _unwrap(call: ToolCall, context: Context) -> tuple[dict[str, Any], str] | No
     if not outer or not outer.keys() <= _WRAPPED:
         return None
     keys = [key for key in _WRAPPERS if key in outer]
-    schema = context.schema(call.name)
+    schema = context.box[call.name].schema
     if len(keys) != 1 or (schema is not None and keys[0] in schema.properties):
         return None
     names_itself = outer.get("name") == call.name
@@ -135,15 +133,13 @@ def _unwrap(call: ToolCall, context: Context) -> tuple[dict[str, Any], str] | No
     "call.arguments-blank",
     Severity.WARNING,
     "A call without arguments is complete where the tool needs none, but must still say so with an empty object.",
+    needs=traits.UNREAD,
 )
 def arguments_blank(trajectory: Trajectory, context: Context) -> Outcome:
-    if not context.unread(trajectory):
-        return trajectory, []
-
     def fix(call: ToolCall) -> Fix | None:
         if call.arguments is not None or (call.raw or "").strip() not in ("", "null"):
             return None
-        if call.name not in context.tools or _required(context.schema(call.name)):
+        if call.name not in context.box.declared or _required(context.box[call.name].schema):
             return None
         return {}, f"The call of {show(call.name)} came without arguments, and the tool needs none.", call.raw or ""
 
@@ -161,10 +157,11 @@ _NEVER_FLOAT = frozenset((str, int, bool, type(None)))
     "call.integer-normalised",
     Severity.INFO,
     "JSON Schema takes 100.0 for an integer, but functions and exact comparisons do not.",
+    needs=traits.NUMBERS,
 )
 def integer_normalised(trajectory: Trajectory, context: Context) -> Outcome:
     def fix(call: ToolCall) -> Fix | None:
-        schema = context.schema(call.name)
+        schema = context.box[call.name].schema
         if schema is None or not call.arguments or not schema.has_integers:
             return None
         if _NEVER_FLOAT.issuperset(map(type, call.arguments.values())):
@@ -186,6 +183,7 @@ def text_of(call: ToolCall) -> str:
     "call.lost",
     Severity.INFO,
     "A source that printed no calls leaves blanks in their place, which can be read but not trained on.",
+    needs=traits.LOST,
 )
 def lost(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     places = context.lost(trajectory)
@@ -198,23 +196,26 @@ def lost(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     "call.arguments-unparsable",
     Severity.ERROR,
     "Arguments that cannot be read as an object would teach the model to write calls that no tool accepts.",
+    needs=traits.UNREAD,
 )
 def arguments_unparsable(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    for index, position, call in context.calls(trajectory) if context.unread(trajectory) else ():
+    for index, position, call in context.calls(trajectory):
         if call.arguments is None and (index, position) not in context.lost(trajectory):
             held = f": {show(call.raw)}" if (call.raw or "").strip() else ", there are none"
             yield Note(f"The arguments of {show(call.name)} cannot be read as an object{held}.", index, position)
 
 
 @check(
-    "call.unknown-tool", Severity.ERROR, "A call of a tool that was never declared cannot be answered by anything real."
+    "call.unknown-tool",
+    Severity.ERROR,
+    "A call of a tool that was never declared cannot be answered by anything real.",
+    needs=traits.UNDECLARED,
 )
 def unknown_tool(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    if not context.tools:
-        return
-    for index, position, call in context.agent_calls(trajectory):
-        if call.name not in context.tools and (index, position) not in context.lost(trajectory):
-            close = difflib.get_close_matches(call.name[:100], list(context.tools), n=1)
+    known = context.box.declared
+    for index, position, call in context.agent_calls(trajectory) if known else ():
+        if call.name not in known and (index, position) not in context.lost(trajectory):
+            close = difflib.get_close_matches(call.name[:100], list(known), n=1)
             hint = f"; {show(close[0])} is" if close else ""
             yield Note(f"The tool {show(call.name)} is not declared{hint}.", index, position)
 
@@ -223,9 +224,10 @@ def unknown_tool(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     "call.no-schema",
     Severity.INFO,
     "Without tool specs neither names nor arguments of the calls can be checked.",
+    needs=traits.UNDECLARED,
 )
 def no_schema(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    first = None if context.tools else next(trajectory.calls(), None)
+    first = None if context.box.declared else next(trajectory.calls(), None)
     if first is not None:
         yield Note("The trajectory has calls but declares no tools.", first[0], first[1])
 
@@ -234,11 +236,12 @@ def no_schema(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     "call.bad-schema",
     Severity.WARNING,
     "A tool schema that is not valid JSON Schema checks nothing, and some trainers refuse it.",
+    needs=traits.BAD_SCHEMA,
 )
 def bad_schema(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     seen: set[str] = set()
     for index, position, call in context.agent_calls(trajectory):
-        schema = context.schema(call.name)
+        schema = context.box[call.name].schema
         if call.name not in seen and schema is not None and not schema.usable:
             yield Note(f"The schema of {show(call.name)} is not valid, so only names were checked.", index, position)
         seen.add(call.name)
@@ -260,18 +263,27 @@ def _lower(sentence: str) -> str:
     "call.missing-argument",
     Severity.ERROR,
     "The tool would refuse the call, so the observation after it cannot be real.",
+    needs=traits.FAULTY,
 )
 def missing_argument(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     return _schema_notes(trajectory, context, "missing")
 
 
-@check("call.unknown-argument", Severity.ERROR, "An argument that the tool does not declare is invented.")
+@check(
+    "call.unknown-argument",
+    Severity.ERROR,
+    "An argument that the tool does not declare is invented.",
+    needs=traits.FAULTY,
+)
 def unknown_argument(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     return _schema_notes(trajectory, context, "unknown")
 
 
 @check(
-    "call.bad-value", Severity.ERROR, "A value outside the tool's schema would be refused or misread by the real tool."
+    "call.bad-value",
+    Severity.ERROR,
+    "A value outside the tool's schema would be refused or misread by the real tool.",
+    needs=traits.FAULTY,
 )
 def bad_value(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     return _schema_notes(trajectory, context, "bad")

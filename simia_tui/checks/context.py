@@ -5,45 +5,35 @@ from typing import Any, TypeVar
 
 from pydantic_core import from_json
 
+from simia_tui.checks import traits
 from simia_tui.checks.hints import Hints
 from simia_tui.checks.pairing import Pairing, pair
-from simia_tui.checks.schema import Fault, Schema
+from simia_tui.checks.schema import Fault
+from simia_tui.checks.toolbox import Toolbox
 from simia_tui.model import ToolCall, ToolSpec, Trajectory
 
 T = TypeVar("T")
 
 
 class Context:
-    """One run's shared state. Nothing in it outlives the run but the compiled schemas, which are cached by content."""
+    """One run's shared state. Nothing in it outlives the run but the box of the tools."""
 
     def __init__(self, tools: tuple[ToolSpec, ...], hints: Hints) -> None:
-        self.specs = tools
-        self.tools = {spec.name: spec for spec in tools}
+        self.box = Toolbox.of(tools, hints)
         self.hints = hints
-        self._schemas: dict[str, Schema | None] = {}
+        self.seen = traits.ANY
+        """The traits of the trajectory as it stands."""
         self._faults: dict[int, tuple[ToolCall, list[Fault]]] = {}
-        self.matches: dict[int, tuple[ToolCall, Any]] = {}
-        """What the rules on arguments found, by identity of the call, which is kept beside it."""
         self._parsed: dict[str, Any] = {}
         self._of: Trajectory | None = None
         self._views: dict[Any, Any] = {}
-
-    def schema(self, name: str) -> Schema | None:
-        """The schema of a tool; None where the tool is unknown or declares none."""
-        try:
-            return self._schemas[name]
-        except KeyError:
-            spec = self.tools.get(name)
-            found = Schema.of(spec) if spec is not None and spec.parameters is not None else None
-            self._schemas[name] = found
-            return found
 
     def faults(self, call: ToolCall) -> list[Fault]:
         """How the arguments of `call` break the schema of its tool; empty where there is nothing to compare."""
         known = self._faults.get(id(call))
         if known is not None and known[0] is call:
             return known[1]
-        schema = self.schema(call.name)
+        schema = self.box[call.name].schema
         found = schema.faults(call.arguments) if schema is not None and call.arguments is not None else []
         # The call is kept beside its faults: an id alone could be reused by a later object.
         self._faults[id(call)] = (call, found)
@@ -67,10 +57,6 @@ class Context:
         """Every call as `(turn index, position in the turn, call)`."""
         return self.view(trajectory, _calls)
 
-    def unread(self, trajectory: Trajectory) -> bool:
-        """Whether the arguments of some call are unknown."""
-        return self.view(trajectory, _unread)
-
     def lost(self, trajectory: Trajectory) -> list[tuple[int, int]]:
         """The places of calls of which the source kept no more than that they were made, and says so."""
         return self.view(trajectory, _lost)
@@ -91,17 +77,6 @@ class Context:
         """All that any side says, thinks, passes or answers, as one text: to see at once what stands nowhere."""
         return self.view(trajectory, _text)
 
-    def spoken(self, trajectory: Trajectory) -> str:
-        """The texts of user and assistant as one."""
-        return self.view(trajectory, _spoken)
-
-    def runs(self, trajectory: Trajectory) -> bytes:
-        """`text` with every digit as `0` and every ASCII letter and `_` as `a`.
-
-        To look for a fixed run of these is many times quicker than to search with a pattern.
-        """
-        return self.view(trajectory, _runs)
-
     def parsed(self, text: str | None) -> Any:
         """The JSON object or array that `text` is; None where it is something else."""
         if not text or (text[0] not in "{[" and text.lstrip()[:1] not in ("{", "[")):
@@ -116,20 +91,9 @@ class Context:
 def _json(text: str) -> Any:
     try:
         return from_json(text)
-    except ValueError:
+    except (ValueError, TypeError):
+        # The latter for half of a surrogate pair.
         return None
-
-
-def _spoken(trajectory: Trajectory, context: Context) -> str:
-    return "\n".join([t.content for t in trajectory.turns if t.content and t.role in ("user", "assistant")])
-
-
-_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
-_CLASSES = bytes.maketrans(_LETTERS + b"123456789", b"a" * len(_LETTERS) + b"0" * 9)
-
-
-def _runs(trajectory: Trajectory, context: Context) -> bytes:
-    return context.text(trajectory).encode("utf-8", "surrogatepass").translate(_CLASSES)
 
 
 def _texts(trajectory: Trajectory, context: Context) -> list[tuple[int, str]]:
@@ -141,9 +105,13 @@ def _texts(trajectory: Trajectory, context: Context) -> list[tuple[int, str]]:
 
 
 def _text(trajectory: Trajectory, context: Context) -> str:
-    parts = [text for _, text in context.texts(trajectory)]
-    parts += [turn.reasoning for turn in trajectory.turns if turn.reasoning]
-    return "\n".join(parts)
+    parts: list[Any] = []
+    for turn in trajectory.turns:
+        parts += (turn.content, turn.reasoning)
+    for _, _, call in context.calls(trajectory):
+        if call.arguments:
+            parts += call.arguments.values()
+    return "\n".join([part for part in parts if part and type(part) is str])
 
 
 def _pairing(trajectory: Trajectory, context: Context) -> Pairing:
@@ -157,10 +125,6 @@ def _calls(trajectory: Trajectory, context: Context) -> list[tuple[int, int, Too
         if turn.tool_calls
         for position, call in enumerate(turn.tool_calls)
     ]
-
-
-def _unread(trajectory: Trajectory, context: Context) -> bool:
-    return any([call.arguments is None for _, _, call in context.calls(trajectory)])
 
 
 def _lost(trajectory: Trajectory, context: Context) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ evaluation   tasks that must not be trained on: name, text, ids
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,11 @@ class ArgumentRule:
     form: re.Pattern[str] | None = None
     options: tuple[str, ...] = ()
 
+    def keeps(self, value: str) -> bool:
+        """Whether there is nothing to mend in `value` and nothing to complain of."""
+        plain = not self.prefix and not self.aliases
+        return self.complaint(value) is None and (plain or self.mended(value) == value)
+
     def mended(self, value: str) -> str:
         """`value` with the prefix it lacks, or with an alias replaced; itself where there is nothing to mend.
 
@@ -44,7 +49,7 @@ class ArgumentRule:
             longer = self.prefix + value
             fits = self.form is None or self.form.fullmatch(longer) is not None
             return longer if value.strip() and not value.startswith(self.prefix) and fits else value
-        if any(value.startswith(proper) for _, proper in self.aliases):
+        if any([value.startswith(proper) for _, proper in self.aliases]):
             return value
         for alias, proper in self.aliases:
             if value.startswith(alias) and len(value) > len(alias):
@@ -55,11 +60,15 @@ class ArgumentRule:
         """What is wrong with `value`, as the end of a sentence; None where it is right."""
         if self.options and value not in self.options:
             return "is not one of " + ", ".join(f'"{option}"' for option in self.options)
-        if self.starts and not any(value.startswith(start) and len(value) > len(start) for start in self.starts):
+        if self.starts and not any([value.startswith(start) and len(value) > len(start) for start in self.starts]):
             return "does not begin with " + " or ".join(f'"{start}"' for start in self.starts)
         if self.form is not None and self.form.fullmatch(value) is None:
             return f"does not have the form {self.form.pattern}"
         return None
+
+
+Path = tuple[str | int, ...]
+"""Keys and indices that lead from the arguments of a call to a value in them."""
 
 
 class ArgumentRules:
@@ -83,8 +92,24 @@ class ArgumentRules:
                 self._known[tool, names] = found
             return found
 
+    def matches(self, tool: str, arguments: dict[str, Any]) -> Iterator[tuple[Path, ArgumentRule, str]]:
+        """The texts among the arguments of a call that a rule decides on, with their places."""
+        waiting: list[tuple[Path, tuple[Any, ...], Any]] = [((), (), arguments)]
+        while waiting:
+            path, names, value = waiting.pop()
+            for key, inner in value.items() if type(value) is dict else enumerate(value):
+                kind = type(inner)
+                place = (*names, key) if type(key) is str else names
+                if kind is str:
+                    rule = self.at(tool, place)
+                    if rule is not None:
+                        yield (*path, key), rule, inner
+                elif (kind is dict or kind is list) and len(path) < _DEEPEST:
+                    waiting.append(((*path, key), place, inner))
+
 
 _MOST_PLACES = 4096
+_DEEPEST = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from simia_tui.checks import traits
 from simia_tui.checks.context import Context
 from simia_tui.checks.hints import Total
 from simia_tui.checks.rule import Note, check
 from simia_tui.checks.schema import show
-from simia_tui.checks.world import Exchange, Thing, exchanges, same, things, words
+from simia_tui.checks.world import Exchange, Thing, exchanges, same, things
 from simia_tui.model import Severity, Trajectory
-
-_SETS = frozenset(("update", "set", "change", "modify", "edit", "rename", "assign"))
-"""First words of tools that make a member what the argument of the same name says; `add` or `pay` would not."""
 
 _CENT = 0.011
 
@@ -35,6 +33,7 @@ class _Entry(NamedTuple):
     "state.write-lost",
     Severity.WARNING,
     "What a write set must be there at the next look; one that is forgotten teaches that acts are void.",
+    needs=traits.SETS,
 )
 def write_lost(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     answered = exchanges(trajectory, context)
@@ -46,7 +45,7 @@ def write_lost(trajectory: Trajectory, context: Context) -> Iterator[Note]:
         if exchange.observation.is_error:
             continue
         told = things(exchange, trajectory, context)
-        if not exchange.reads:
+        if not exchange.tool.reads:
             _forget(exchange, ledger, members)
             if sets_members(exchange) and exchange.before >= 0:
                 _enter(exchange, ledger, members)
@@ -57,9 +56,7 @@ def write_lost(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 
 def sets_members(exchange: Exchange) -> bool:
     """Whether a call says what members of a thing become, as `update_x(x_id, status=...)` does, and was not refused."""
-    return (
-        not exchange.reads and not exchange.observation.is_error and not _SETS.isdisjoint(words(exchange.call.name)[:1])
-    )
+    return exchange.tool.sets and not exchange.observation.is_error
 
 
 def _forget(exchange: Exchange, ledger: dict[str, list[_Entry]], members: dict[str, dict[str, Any]]) -> None:
@@ -116,6 +113,7 @@ def _compare(thing: Thing, exchange: Exchange, ledger: dict[str, list[_Entry]]) 
     "state.status-back",
     Severity.WARNING,
     "The domain's pack says in which order a status changes, and the real world does not go back.",
+    needs=traits.ORDERS,
 )
 def status_back(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     orders = context.hints.orders
@@ -139,7 +137,12 @@ def status_back(trajectory: Trajectory, context: Context) -> Iterator[Note]:
                 last[thing.owner, order.field] = (rank, value, exchange.turn)
 
 
-@check("state.total", Severity.WARNING, "A total that its parts do not add up to shows figures that were made up.")
+@check(
+    "state.total",
+    Severity.WARNING,
+    "A total that its parts do not add up to shows figures that were made up.",
+    needs=traits.TOTALS,
+)
 def total(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     totals = context.hints.totals
     for exchange in exchanges(trajectory, context) if totals else ():
@@ -192,13 +195,11 @@ _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     "observation.wrong-sum",
     Severity.WARNING,
     "A calculator that answers wrongly teaches the model to trust wrong sums.",
+    needs=traits.CALCULATES,
 )
 def wrong_sum(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for exchange in exchanges(trajectory, context):
-        name = exchange.call.name
-        if exchange.observation.is_error or not (
-            name in context.hints.calculators or words(name)[:1] == ("calculate",)
-        ):
+        if exchange.observation.is_error or not exchange.tool.calculates:
             continue
         expression, answer = (exchange.call.arguments or {}).get("expression"), exchange.observation.content or ""
         if not isinstance(expression, str) or not _SUM.fullmatch(expression) or not _STATED.fullmatch(answer.strip()):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from simia_tui.checks import traits
 from simia_tui.checks.context import Context
 from simia_tui.checks.rule import Note, check
 from simia_tui.checks.schema import show
@@ -9,7 +10,12 @@ from simia_tui.checks.world import exchanges
 from simia_tui.model import Severity, Trajectory
 
 
-@check("limit.rounds", Severity.WARNING, "The real environment would have ended the episode before this turn.")
+@check(
+    "limit.rounds",
+    Severity.WARNING,
+    "The real environment would have ended the episode before this turn.",
+    needs=traits.LIMITS,
+)
 def rounds(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     most = context.hints.limits.rounds
     if not most:
@@ -20,7 +26,10 @@ def rounds(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 
 
 @check(
-    "limit.single-line", Severity.ERROR, "The parser of the real environment reads one line and refuses a text of more."
+    "limit.single-line",
+    Severity.ERROR,
+    "The parser of the real environment reads one line and refuses a text of more.",
+    needs=traits.LIMITS,
 )
 def single_line(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     if not context.hints.limits.single_line:
@@ -37,6 +46,7 @@ def single_line(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     "limit.repeats",
     Severity.WARNING,
     "The real environment takes so many equal calls in a row for being stuck and ends.",
+    needs=traits.LIMITS,
 )
 def repeats(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     most = context.hints.limits.repeats

@@ -9,12 +9,14 @@ from simia_tui.checks import (
     provenance,
     state,
     text,
+    traits,
     turns,
     whole_calls,
 )
 from simia_tui.checks.context import Context
 from simia_tui.checks.hints import Hints
 from simia_tui.checks.rule import Rule
+from simia_tui.checks.survey import survey
 from simia_tui.model import Finding, Severity, ToolSpec, Trajectory
 
 _REPAIRS = (*whole_calls.REPAIRS, *text.REPAIRS, *calls.REPAIRS, *conventions.REPAIRS)
@@ -36,16 +38,30 @@ def run(
     means the trajectory's own specs; `hints` are what the domain knows, the rules it switches off among it.
     Never raises.
     """
-    context = Context(trajectory.tools if tools is None else tools, hints or Hints())
+    context = Context(trajectory.tools if tools is None else tools, hints or _NO_HINTS)
     findings: list[Finding] = []
-    for rule in RULES.values():
-        if rule.id in context.hints.off:
+    context.seen = _traits(trajectory, context)
+    for rule in _ORDER:
+        if not rule.needs & context.seen or rule.id in context.hints.off:
             continue
         try:
-            trajectory, notes = rule.apply(trajectory, context)
-            found = [rule.finding(note) for note in notes] if notes else ()
+            left, notes = rule.apply(trajectory, context)
+            findings += [rule.finding(note) for note in notes]
         except Exception as fault:  # noqa: BLE001 - one rule must not hide what the others see; the finding tells
             message = f"The rule {rule.id} could not finish ({type(fault).__name__}); please report this trajectory."
-            found = [Finding(rule=FAILED, severity=Severity.ERROR, message=message)]
-        findings.extend(found)
+            findings.append(Finding(rule=FAILED, severity=Severity.ERROR, message=message))
+        else:
+            if left is not trajectory:
+                trajectory, context.seen = left, _traits(left, context)
     return trajectory, findings
+
+
+_ORDER = tuple(RULES.values())
+_NO_HINTS = Hints()
+
+
+def _traits(trajectory: Trajectory, context: Context) -> int:
+    try:
+        return survey(trajectory, context)
+    except Exception:  # noqa: BLE001 - what keeps the survey from its end is for the rules to find and to tell
+        return traits.ANY

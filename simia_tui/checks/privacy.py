@@ -7,8 +7,10 @@ at every number is switched off. Messages name the kind and never repeat the val
 import re
 from collections.abc import Callable, Iterator
 
+from simia_tui.checks import traits
 from simia_tui.checks.context import Context
 from simia_tui.checks.rule import Note, check
+from simia_tui.checks.screen import Screen
 from simia_tui.model import Severity, Trajectory
 
 _SECRETS = re.compile(
@@ -20,52 +22,26 @@ _SECRETS = re.compile(
     r"|\b(?P<signed_token>eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,})"
     r"|(?P<password_in_address>[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{1,64}:[^\s/@]{3,64}@)"
 )
-_MARKS = (
-    *(b"AKIA", b"ASIA", b"sk-", b"hf_", b"AIza", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"),
-    *(b"github_pat_", b"glpat-", b"xox"),
+
+SECRETS = Screen(
+    r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----|(?:AKIA|ASIA)[A-Z0-9]{16}|sk-[A-Za-z0-9_-]{24}|hf_[A-Za-z0-9]{30}"
+    r"|AIza[A-Za-z0-9_-]{35}|gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40}|glpat-[A-Za-z0-9_-]{20}"
+    r"|xox[abposr]-[A-Za-z0-9-]{20}|eyJ[A-Za-z0-9_-]{10,}\.eyJ|://[^\s/:@]{1,64}:[^\s/@]{3,64}@"
 )
-"""One of these is in every long token above but the signed one, whose parts have dots between them."""
-
-_SIGNS = b"-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_TOKENS = bytes(ord("a") if byte in _SIGNS else ord(" ") for byte in range(256))
-"""Every sign of a token as `a` and every other byte as a space."""
-
-_LONG = b"a" * 20
-"""Every token above has as many signs in a row."""
 
 
 @check(
     "data.secret",
     Severity.ERROR,
     "A key or token in a trajectory would be trained on, exported and published with it.",
+    needs=traits.SECRET,
 )
 def secret(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    if not _may_hold_secret(trajectory, context):
-        return
     for index, text in context.texts(trajectory):
-        match = _SECRETS.search(text)
+        match = _SECRETS.search(text) if SECRETS.finds(text) else None
         if match is not None:
             kind = (match.lastgroup or "").replace("_", " ")
             yield Note(f"The text holds what looks like {'an' if kind[0] in 'aeiou' else 'a'} {kind}.", index)
-
-
-def _may_hold_secret(trajectory: Trajectory, context: Context) -> bool:
-    """Whether it is worth the time to look closely: false where no secret can be."""
-    whole = context.text(trajectory)
-    if "://" in whole or "-----BEGIN" in whole:
-        return True
-    text = whole.encode("utf-8", "surrogatepass")
-    runs = text.translate(_TOKENS)
-    at = runs.find(_LONG)
-    if at < 0 or "eyJ" in whole:
-        return at >= 0
-    while at >= 0:
-        end = runs.find(b" ", at)
-        token = text[at : end if end >= 0 else None]
-        if any([mark in token for mark in _MARKS]):
-            return True
-        at = runs.find(_LONG, at + len(token))
-    return False
 
 
 _MAIL = re.compile(r"@(?P<mail_address>[\w-]+(?:\.[\w-]+)+)")
@@ -76,8 +52,10 @@ _NUMBERED = re.compile(
     r"|(?<![\w.-])(?P<payment_card_number>\d{4}(?:[ -]?\d{4}){3}|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})(?![\w.-])"
     r"|\b(?P<bank_account_number>[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?)\b"
 )
-_NUMBER_MARKS = (b"00000000", b"0000 0000", b"0000-0000", b"-00-0000")
-"""One of these, with `0` for any digit, is in every number above."""
+NUMBERED = Screen(
+    r"[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{4}(?:[ -]?[0-9]{4}){3}|3[47][0-9]{2}[ -]?[0-9]{6}[ -]?[0-9]{5}"
+    r"|[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3}"
+)
 
 _MADE_UP = re.compile(r"(?:.*\.)?(?:example(?:\.\w+)*|test|invalid|localhost|local)", re.IGNORECASE)
 """Domains set aside for examples (RFC 2606)."""
@@ -87,16 +65,16 @@ _MADE_UP = re.compile(r"(?:.*\.)?(?:example(?:\.\w+)*|test|invalid|localhost|loc
     "data.personal",
     Severity.WARNING,
     "Data of a living person must not go into a training set without a reason that holds.",
+    needs=traits.MAIL | traits.NUMBERED,
 )
 def personal(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     if trajectory.origin is not None:
         # What a simulator made up belongs to no one.
         return
-    runs = context.runs(trajectory)
-    patterns = [_MAIL] * (b"@" in runs) + [_NUMBERED] * any([mark in runs for mark in _NUMBER_MARKS])
     places: dict[str, list[int]] = {}
-    for index, text in context.texts(trajectory) if patterns else ():
-        for pattern in patterns:
+    numbered = context.seen & traits.NUMBERED
+    for index, text in context.texts(trajectory):
+        for pattern in _patterns(text, numbered) if numbered or "@" in text else ():
             for match in pattern.finditer(text):
                 kind = match.lastgroup or ""
                 named = pattern is not _MAIL or _NAME_SIGN.match(text, match.start() - 1)
@@ -105,6 +83,13 @@ def personal(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for kind, turns in places.items():
         more = f", {len(turns)} in all" if len(turns) > 1 else ""
         yield Note(f"The text holds what looks like a {kind.replace('_', ' ')}{more}.", turns[0])
+
+
+def _patterns(text: str, numbered: int) -> Iterator[re.Pattern[str]]:
+    if "@" in text:
+        yield _MAIL
+    if numbered and NUMBERED.finds(text):
+        yield _NUMBERED
 
 
 _NAME_SIGN = re.compile(r"[\w.+-]")
@@ -148,6 +133,7 @@ _IS_REAL: dict[str, Callable[[str], bool]] = {
     "data.evaluation-task",
     Severity.ERROR,
     "Training on a task that is measured with makes the measurement worthless.",
+    needs=traits.TASKS,
 )
 def evaluation_task(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     tasks = context.hints.tasks

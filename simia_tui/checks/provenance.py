@@ -1,12 +1,12 @@
 """Rules on where things come from: an id that no one gave, a call other than the one that was announced."""
 
-import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
+from simia_tui.checks import traits
 from simia_tui.checks.context import Context
 from simia_tui.checks.rule import Note, check
 from simia_tui.checks.schema import show
@@ -24,6 +24,7 @@ _SPACES = re.compile(r"[\s#.,\-_/]+")
     "call.unfounded-id",
     Severity.WARNING,
     "An id that neither the user, the policy, the tools' definitions nor an observation gave is invented.",
+    needs=traits.CALLS,
 )
 def unfounded_id(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     given: _Given | None = None
@@ -105,19 +106,11 @@ class _Given:
         return False
 
     def _is_declared(self, value: str) -> bool:
-        return value.casefold() in self._policy.casefold() or value.casefold() in _definitions(self._context)
+        return value.casefold() in self._policy.casefold() or value.casefold() in self._context.box.definitions
 
 
 def _bared(text: str) -> str:
     return _SPACES.sub("", text.casefold())
-
-
-def _definitions(context: Context) -> str:
-    specs = [[spec.description, spec.parameters] for spec in context.specs]
-    try:
-        return json.dumps(specs, ensure_ascii=False).casefold()
-    except (ValueError, TypeError, RecursionError):
-        return ""
 
 
 _ANNOUNCED = re.compile(
@@ -131,6 +124,7 @@ _ANNOUNCED = re.compile(
     "call.not-announced",
     Severity.WARNING,
     "A turn that announces one tool and calls another teaches the model not to do what it says.",
+    needs=traits.CALLS,
 )
 def not_announced(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for index, turn in enumerate(trajectory.turns):
@@ -138,7 +132,7 @@ def not_announced(trajectory: Trajectory, context: Context) -> Iterator[Note]:
             continue
         found = {name for text in (turn.reasoning, turn.content) if text for name in _ANNOUNCED.findall(text)}
         # A file that is run or a tool that the user holds is no tool of the agent's.
-        named = found & context.tools.keys()
+        named = found & context.box.declared.keys()
         called = [call.name for call in turn.tool_calls]
         if named and named.isdisjoint(called) and (index, 0) not in context.lost(trajectory):
             told, made = (", ".join(show(name) for name in sorted(names)) for names in (named, set(called)))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from simia_tui.checks import traits
 from simia_tui.checks.context import Context
 from simia_tui.model import Finding, Severity, Trajectory
 
@@ -27,13 +28,17 @@ Outcome = tuple[Trajectory, list[Note]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A named rule. `why` is one sentence that the screens show; `repairs` says whether it may change the data."""
+    """A named rule. `why` is one sentence that the screens show; `repairs` says whether it may change the data.
+
+    `needs` are the traits (any of them) without which the rule has nothing to say.
+    """
 
     id: str
     severity: Severity
     why: str
     repairs: bool
     apply: Callable[[Trajectory, Context], Outcome]
+    needs: int = traits.ANY
 
     def finding(self, note: Note) -> Finding:
         """What a note of this rule's says, with the rule's id and severity."""
@@ -48,19 +53,26 @@ class Rule:
         )
 
 
-def check(id: str, severity: Severity, why: str) -> Callable[[Callable[[Trajectory, Context], Iterable[Note]]], Rule]:
+def check(
+    id: str, severity: Severity, why: str, needs: int = traits.ANY
+) -> Callable[[Callable[[Trajectory, Context], Iterable[Note]]], Rule]:
     """Makes a rule of a function that only looks."""
 
     def wrap(look: Callable[[Trajectory, Context], Iterable[Note]]) -> Rule:
-        return Rule(id, severity, why, False, lambda trajectory, context: (trajectory, list(look(trajectory, context))))
+        def apply(trajectory: Trajectory, context: Context) -> Outcome:
+            return trajectory, list(look(trajectory, context))
+
+        return Rule(id, severity, why, False, apply, needs)
 
     return wrap
 
 
-def repair(id: str, severity: Severity, why: str) -> Callable[[Callable[[Trajectory, Context], Outcome]], Rule]:
+def repair(
+    id: str, severity: Severity, why: str, needs: int = traits.ANY
+) -> Callable[[Callable[[Trajectory, Context], Outcome]], Rule]:
     """Makes a rule of a function that returns the repaired trajectory and a note for each place it changed."""
 
     def wrap(apply: Callable[[Trajectory, Context], Outcome]) -> Rule:
-        return Rule(id, severity, why, True, apply)
+        return Rule(id, severity, why, True, apply, needs)
 
     return wrap

@@ -9,7 +9,6 @@ from simia_tui.model import ToolSpec, canonical_json
 
 _MOST_FAULTS = 20
 _EXACT_FLOAT = 2.0**53
-_MOST_SPECS = 1024
 _OPEN_WORDS = (
     "additionalProperties",
     "patternProperties",
@@ -43,19 +42,10 @@ class Schema:
         self.validator = _compiled(spec.parameters)
         self._closed = "properties" in self.raw and not any(word in self.raw for word in _OPEN_WORDS)
         self.has_integers = '"integer"' in _encoded(self.raw)
-
-    @classmethod
-    def of(cls, spec: ToolSpec) -> "Schema":
-        """The schema of `spec`, compiled once for as long as the same spec is met again and again."""
-        known = _by_spec.get(id(spec))
-        if known is not None and known[0] is spec:
-            return known[1]
-        if len(_by_spec) >= _MOST_SPECS:
-            _by_spec.clear()
-        schema = cls(spec)
-        # The spec is kept beside its schema: an id alone could be reused by a later object.
-        _by_spec[id(spec)] = (spec, schema)
-        return schema
+        self._kinds = {name: _KINDS.get(_only_type(part)) for name, part in self.properties.items()}
+        self._needed = frozenset(self.required)
+        closed = self.raw.get("additionalProperties", False) is False
+        self._simple = self.usable and closed and self.raw.get("type") == "object" and self.raw.keys() <= _SIMPLE
 
     @property
     def usable(self) -> bool:
@@ -76,21 +66,30 @@ class Schema:
 
     def faults(self, arguments: dict[str, Any]) -> list[Fault]:
         """Every fault of `arguments`, at most twenty, in the schema's own order."""
-        if self._is_sound(arguments):
+        if self.is_sound(arguments):
             return []
         found = list(self._violations(arguments))
         if not any(fault.kind == "unknown" for fault in found):
             found.extend(self._undeclared(arguments))
         return found[:_MOST_FAULTS]
 
-    def _is_sound(self, arguments: dict[str, Any]) -> bool:
+    def is_sound(self, arguments: dict[str, Any]) -> bool:
         """The quick way to the common answer: valid, and no name that is not declared."""
+        if self._is_plain(arguments):
+            return True
         if self.validator is None or (self._closed and not arguments.keys() <= self.properties.keys()):
             return False
         try:
             return bool(self.validator.is_valid(arguments))
         except (ValueError, TypeError, RecursionError):
             return False
+
+    def _is_plain(self, arguments: dict[str, Any]) -> bool:
+        """Whether the schema asks for no more than plain types, and these are they."""
+        if not self._simple or not self._needed.issubset(arguments):
+            return False
+        kinds = self._kinds
+        return all([kinds.get(name) is type(value) for name, value in arguments.items()])
 
     def _violations(self, arguments: dict[str, Any]) -> Iterator[Fault]:
         if self.validator is None:
@@ -115,7 +114,15 @@ class Schema:
                 yield _unknown(name, lenient=self.inferred)
 
 
-_by_spec: dict[int, tuple[ToolSpec, Schema]] = {}
+_KINDS: dict[Any, type] = {"string": str, "integer": int, "boolean": bool}
+_REMARKS = frozenset(("title", "description", "default", "examples", "type"))
+_SIMPLE = frozenset(("type", "title", "description", "properties", "required", "additionalProperties", "$schema"))
+
+
+def _only_type(part: Any) -> Any:
+    """The type that a schema of one argument asks for, where it asks for nothing else."""
+    kind = part.get("type") if isinstance(part, dict) and part.keys() <= _REMARKS else None
+    return kind if isinstance(kind, str) else None
 
 
 def _encoded(value: Any) -> str:

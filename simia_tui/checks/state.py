@@ -5,13 +5,15 @@ it reports itself. So the rules stay silent rather than guess. What a write did 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from simia_tui.checks import traits
 from simia_tui.checks.context import Context
 from simia_tui.checks.rule import Note, check
 from simia_tui.checks.schema import show
-from simia_tui.checks.world import Chain, Exchange, Thing, exchanges, moves, same, things
+from simia_tui.checks.world import Chain, Exchange, Thing, exchanges, same, things
 from simia_tui.model import Severity, Trajectory, canonical_json
 
 
@@ -19,20 +21,23 @@ from simia_tui.model import Severity, Trajectory, canonical_json
     "state.read-changed",
     Severity.WARNING,
     "The same question with nothing written in between must get the same answer; a simulator that forgets, invents.",
+    needs=traits.CALLS,
 )
 def read_changed(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     answers: dict[tuple[int, str], Exchange] = {}
     known: dict[tuple[int, Chain], list[tuple[int, dict[str, Any]]]] = {}
-    for exchange in exchanges(trajectory, context):
-        if exchange.observation.is_error:
+    answered = [exchange for exchange in exchanges(trajectory, context) if not exchange.observation.is_error]
+    crowds = Counter([exchange.after for exchange in answered])
+    for exchange in answered:
+        if crowds[exchange.after] == 1:
             continue
         key = exchange.key
-        first = answers.setdefault((exchange.after, key), exchange) if key and exchange.reads else exchange
+        first = answers.setdefault((exchange.after, key), exchange) if key and exchange.tool.reads else exchange
         if first is not exchange and not _alike(first, exchange, context):
             yield Note(
                 f"{show(exchange.call.name)} answers the same call otherwise than in turn {first.turn}.", exchange.turn
             )
-        elif not moves(exchange.call.name):
+        elif not exchange.tool.moves:
             yield from _contradictions(exchange, things(exchange, trajectory, context), known)
 
 
@@ -106,6 +111,7 @@ def _unclear(told: list[Thing]) -> set[tuple[Chain, str]]:
     "observation.unlike-error",
     Severity.WARNING,
     "A call that fails and, with nothing written in between, also succeeds has an error without a cause.",
+    needs=traits.ERRORS,
 )
 def unlike_error(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     answered = exchanges(trajectory, context)
@@ -131,6 +137,7 @@ _DENIAL = re.compile(
     "observation.denies-known",
     Severity.WARNING,
     "An error says that something does not exist which an earlier observation showed, and nothing removed it.",
+    needs=traits.ERRORS,
 )
 def denies_known(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     answered = exchanges(trajectory, context)
@@ -143,7 +150,7 @@ def denies_known(trajectory: Trajectory, context: Context) -> Iterator[Note]:
                 shown.setdefault((exchange.after, thing.owner), exchange.turn)
             continue
         arguments = exchange.call.arguments or {}
-        if not exchange.reads or len(arguments) != 1 or not _DENIAL.search(exchange.observation.content or ""):
+        if not exchange.tool.reads or len(arguments) != 1 or not _DENIAL.search(exchange.observation.content or ""):
             continue
         for name, value in arguments.items():
             turn = shown.get((exchange.before, f"{name} {value}"))
@@ -162,6 +169,7 @@ _OUTAGE = re.compile(
     "observation.outage",
     Severity.WARNING,
     "An outage has no cause in the conversation, so the agent can learn nothing from it but to distrust its tools.",
+    needs=traits.ERRORS,
 )
 def outage(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for index, turn in enumerate(trajectory.turns):

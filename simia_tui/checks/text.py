@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 
+from simia_tui.checks import traits
 from simia_tui.checks.context import Context
 from simia_tui.checks.rule import Note, Outcome, check, repair
 from simia_tui.checks.schema import show
+from simia_tui.checks.screen import Screen
 from simia_tui.model import Severity, Trajectory, Turn
 
 _THINK_TAG = re.compile(r"(?<!`)</?think>(?!`)")
@@ -15,11 +17,10 @@ _THINK_TAG = re.compile(r"(?<!`)</?think>(?!`)")
     "text.think-moved",
     Severity.WARNING,
     "Reasoning belongs in its own field, so that each export can show, hide or train on it as its trainer expects.",
+    needs=traits.THOUGHT_TAG,
 )
 def think_moved(trajectory: Trajectory, context: Context) -> Outcome:
     notes: list[Note] = []
-    if "</think>" not in context.spoken(trajectory):
-        return trajectory, notes
     turns = list(trajectory.turns)
     for index, turn in enumerate(turns):
         if turn.role == "assistant" and turn.content and "</think>" in turn.content:
@@ -69,9 +70,10 @@ def _join(left: str, right: str) -> str:
     "text.think-tag",
     Severity.ERROR,
     "A <think> tag without its partner leaves open where the reasoning ends, and the tag itself leaks into training.",
+    needs=traits.THOUGHT_TAG,
 )
 def think_tag(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    for index, turn in _spoken(trajectory) if "think>" in context.spoken(trajectory) else ():
+    for index, turn in _spoken(trajectory):
         match = _THINK_TAG.search(turn.content or "")
         if match is not None:
             yield Note(f"The text holds {match.group()} without a complete block.", index)
@@ -83,21 +85,24 @@ _TOOL_MARKUP = re.compile(
     re.MULTILINE,
 )
 
+MARKUP = Screen(
+    r"</?tool_call>|</?tool_response>|</?function_?call>|\[TERMINATE\]|<\|im_(?:start|end)\|>"
+    r"|(?:FUNCTION[_ ]CALL|OBSERVATION|HUMAN|ASSISTANT)(?:\*\*)?:"
+)
+
 
 @check(
     "text.tool-markup",
     Severity.ERROR,
     "Call markup in plain text is a call that no parser saw, or a marker of the generator; the model would repeat it.",
+    needs=traits.MARKUP,
 )
 def tool_markup(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    for index, turn in _spoken(trajectory) if _has_any(_TOOL_MARKS, context.spoken(trajectory)) else ():
+    for index, turn in _spoken(trajectory):
         match = _TOOL_MARKUP.search(turn.content or "")
         if match is not None:
             yield Note(f"The text holds the marker {show(match.group())}.", index)
 
-
-_TOOL_MARKS = ("<", "[TERMINATE]", "CALL", "OBSERVATION", "HUMAN", "ASSISTANT")
-"""One of these is in every text that the pattern matches; to look for them first is many times faster."""
 
 _SIMULATOR_TEXT = re.compile(
     r"^[ \t]*(?:</?(?:policy|tools|exemplar|request)>|\{[ \t]*\"end\"[ \t]*:[ \t]*true[ \t]*\}|Variation: \d+)"
@@ -105,25 +110,20 @@ _SIMULATOR_TEXT = re.compile(
     re.MULTILINE,
 )
 
-
-_SIMULATOR_MARKS = ("<", '"end"', "Variation: ")
+SIMULATOR = Screen(r'</?(?:policy|tools|exemplar|request)>|\{[ \t]*"end"[ \t]*:[ \t]*true|Variation: ')
 
 
 @check(
     "text.simulator-leak",
     Severity.ERROR,
     "Text of the simulation prompt inside a turn shows that the simulator stepped out of its scene.",
+    needs=traits.SIMULATOR,
 )
 def simulator_leak(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    for index, turn in enumerate(trajectory.turns) if _has_any(_SIMULATOR_MARKS, context.text(trajectory)) else ():
+    for index, turn in enumerate(trajectory.turns):
         match = _SIMULATOR_TEXT.search(turn.content or "") if turn.role != "system" else None
         if match is not None:
             yield Note(f"The text holds {show(match.group().strip())}, which belongs to the simulation prompt.", index)
-
-
-def _has_any(marks: tuple[str, ...], text: str) -> bool:
-    # A list is quicker than a generator here, and the marks are mostly all absent.
-    return any([mark in text for mark in marks])
 
 
 def _spoken(trajectory: Trajectory) -> Iterator[tuple[int, Turn]]:

@@ -7,13 +7,19 @@ error, what an export can mend without loss (two turns of one speaker, an open e
 from collections.abc import Iterator
 from itertools import pairwise
 
+from simia_tui.checks import traits
 from simia_tui.checks.context import Context
 from simia_tui.checks.rule import Note, check
 from simia_tui.checks.schema import show
 from simia_tui.model import Severity, Trajectory, Turn
 
 
-@check("turn.none", Severity.ERROR, "Without an assistant turn there is nothing to learn from.")
+@check(
+    "turn.none",
+    Severity.ERROR,
+    "Without an assistant turn there is nothing to learn from.",
+    needs=traits.IRREGULAR,
+)
 def no_assistant(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     if not any(turn.role == "assistant" for turn in trajectory.turns):
         yield Note("The trajectory has no assistant turn.")
@@ -23,6 +29,7 @@ def no_assistant(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     "turn.starts-without-user",
     Severity.WARNING,
     "ShareGPT trainers skip a conversation whose first turn is not the user's.",
+    needs=traits.IRREGULAR,
 )
 def starts_without_user(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for index, turn in enumerate(trajectory.turns):
@@ -32,7 +39,12 @@ def starts_without_user(trajectory: Trajectory, context: Context) -> Iterator[No
             return
 
 
-@check("turn.order", Severity.WARNING, "Trainers expect user and assistant in turn, and skip or merge what is not.")
+@check(
+    "turn.order",
+    Severity.WARNING,
+    "Trainers expect user and assistant in turn, and skip or merge what is not.",
+    needs=traits.IRREGULAR,
+)
 def order(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for index, (before, turn) in enumerate(pairwise(trajectory.turns), 1):
         if turn.role != "tool" and _is_out_of_order(before, turn):
@@ -61,7 +73,12 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-@check("turn.empty", Severity.WARNING, "A turn that says and does nothing trains the model to stop, or to stay silent.")
+@check(
+    "turn.empty",
+    Severity.WARNING,
+    "A turn that says and does nothing trains the model to stop, or to stay silent.",
+    needs=traits.IRREGULAR,
+)
 def empty(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for index, turn in enumerate(trajectory.turns):
         silent = not turn.tool_calls and (not turn.content or turn.content.isspace())
@@ -70,7 +87,10 @@ def empty(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 
 
 @check(
-    "turn.ends-open", Severity.INFO, "Trainers that learn from pairs drop what stands after the last assistant turn."
+    "turn.ends-open",
+    Severity.INFO,
+    "Trainers that learn from pairs drop what stands after the last assistant turn.",
+    needs=traits.IRREGULAR,
 )
 def ends_open(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     turns = trajectory.turns
@@ -82,6 +102,7 @@ def ends_open(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     "call.unanswered",
     Severity.ERROR,
     "A call without an observation breaks the pairing that every chat template and API relies on.",
+    needs=traits.UNPAIRED,
 )
 def unanswered(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     last = len(trajectory.turns) - 1
@@ -96,6 +117,7 @@ def unanswered(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     "observation.orphan",
     Severity.ERROR,
     "An observation that answers no call teaches the model to expect results unasked.",
+    needs=traits.UNPAIRED,
 )
 def orphan(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for index in context.pairing(trajectory).orphans:

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from simia_tui.checks import traits
 from simia_tui.checks.arguments import read_arguments
 from simia_tui.checks.context import Context
 from simia_tui.checks.rule import Note, Outcome, repair
@@ -19,15 +20,16 @@ _PARTS = frozenset(("name", "arguments", "parameters", "id", "type", "function")
     Severity.WARNING,
     "A call whose text could not be read as a whole teaches nothing; where only fences or punctuation stood in the way,"
     " name and arguments are taken out of it.",
+    needs=traits.UNREAD,
 )
 def text_repaired(trajectory: Trajectory, context: Context) -> Outcome:
     notes: list[Note] = []
     turns: list[Turn] = []
-    for index, position, call in context.calls(trajectory) if context.unread(trajectory) else ():
+    for index, position, call in context.calls(trajectory):
         if call.name or call.arguments is not None or not call.raw:
             continue
         read = _read(call.raw)
-        if read is None or (context.tools and read[0].name not in context.tools):
+        if read is None or (context.box.declared and read[0].name not in context.box.declared):
             # A name that no tool has was not read but guessed.
             continue
         made, lead, thought = read

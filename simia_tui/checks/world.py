@@ -4,67 +4,37 @@ The rules that build on this know nothing of a domain. Every tool that is not kn
 unless it was refused (`is_error`).
 """
 
-import re
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from simia_tui.checks.context import Context
-from simia_tui.checks.hints import Hints
+from simia_tui.checks.toolbox import Tool, is_read, moves
 from simia_tui.model import ToolCall, Trajectory, Turn
 
-_READ_VERBS = re.compile(
-    r"get|list|search|find|check|lookup|look|calculate|read|view|show|fetch|query|count|think|verify|describe|compare"
-    r"|browse|retrieve"
-)
-_MOVING = re.compile(r"now|time|clock|random|weather|joke|quote|news|fact|trivia")
-"""Words in the name of a tool whose answer may change by itself."""
-
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-
-
-def is_read(name: str, hints: Hints) -> bool:
-    """Whether a tool only reads: by the domain's hints, else by the verb that its name begins with."""
-    if name in hints.reads or name in hints.writes:
-        return name not in hints.writes
-    return _reads_by_name(name)
-
-
-@lru_cache(maxsize=4096)
-def words(name: str) -> tuple[str, ...]:
-    """The words of a tool's name in lower case, without the part before a dot."""
-    return tuple(word.casefold() for word in _WORDS.findall(name.rpartition(".")[2]))
-
-
-@lru_cache(maxsize=4096)
-def _reads_by_name(name: str) -> bool:
-    found = words(name)
-    return bool(found) and _READ_VERBS.fullmatch(found[0]) is not None
-
-
-@lru_cache(maxsize=4096)
-def moves(name: str) -> bool:
-    """Whether the answer of a tool may change by itself, as that of a clock does."""
-    return any(_MOVING.fullmatch(word.casefold()) for word in _WORDS.findall(name))
+__all__ = ["Chain", "Exchange", "Thing", "exchanges", "is_read", "moves", "same", "things"]
 
 
 class Exchange(NamedTuple):
     """A call and its observation; `turn` is the index of the tool turn.
 
     `before` and `after` number the states of the world: equal numbers mean that nothing was written between.
-    `key` is equal for equal calls; None where the arguments are unknown or the answer may change by itself.
+    `key` is equal for equal calls; None where no other call is of the same tool, where the arguments are unknown, or
+    where the answer may change by itself.
     """
 
     call: ToolCall
+    tool: Tool
     observation: Turn
     turn: int
     before: int
     after: int
-    reads: bool
     key: str | None
 
 
-def _key(call: ToolCall) -> str | None:
-    if call.arguments is None or moves(call.name):
+def _key(call: ToolCall, tool: Tool) -> str | None:
+    if call.arguments is None or tool.moves:
         return None
     try:
         return f"{call.name} {sorted(call.arguments.items())!r}"
@@ -78,26 +48,28 @@ def exchanges(trajectory: Trajectory, context: Context) -> list[Exchange]:
 
 
 def _exchanges(trajectory: Trajectory, context: Context) -> list[Exchange]:
-    answers = context.pairing(trajectory).answers
+    turns, answers, box = trajectory.turns, context.pairing(trajectory).answers, context.box
     found: list[Exchange] = []
+    names = [call.name for _, _, call in context.calls(trajectory)]
     state = 0
-    for index, turn in enumerate(trajectory.turns):
-        if not turn.tool_calls:
-            continue
+    for index, group in groupby(context.calls(trajectory), _TURN):
         writes = 0
         places = []
-        for position, call in enumerate(turn.tool_calls):
-            answer, reads = answers.get((index, position)), is_read(call.name, context.hints)
-            refused = answer is not None and trajectory.turns[answer].is_error
-            writes += not refused and not reads
-            places.append((call, answer, reads))
+        for _, position, call in group:
+            answer, tool = answers.get((index, position)), box[call.name]
+            writes += not tool.reads and (answer is None or not turns[answer].is_error)
+            places.append((call, tool, answer))
         alone = len(places) > 1 and writes > 0
         before, after = (-1 - index, -1 - index) if alone else (state, state + writes)
         state += writes
-        for call, answer, reads in places:
+        for call, tool, answer in places:
             if answer is not None:
-                found.append(Exchange(call, trajectory.turns[answer], answer, before, after, reads, _key(call)))
+                key = _key(call, tool) if names.count(call.name) > 1 else None
+                found.append(Exchange(call, tool, turns[answer], answer, before, after, key))
     return found
+
+
+_TURN = itemgetter(0)
 
 
 Chain = tuple[str, ...]

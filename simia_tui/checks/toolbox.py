@@ -1,0 +1,127 @@
+"""What can be said of a tool before any call: worked out once for all trajectories that share their tools."""
+
+import json
+import re
+from functools import cached_property, lru_cache
+from typing import Any
+
+from simia_tui.checks import traits
+from simia_tui.checks.hints import Hints
+from simia_tui.checks.schema import Schema
+from simia_tui.model import ToolSpec
+
+_READ_VERBS = re.compile(
+    r"get|list|search|find|check|lookup|look|calculate|read|view|show|fetch|query|count|think|verify|describe|compare"
+    r"|browse|retrieve"
+)
+_MOVING = re.compile(r"now|time|clock|random|weather|joke|quote|news|fact|trivia")
+"""Words in the name of a tool whose answer may change by itself."""
+
+_SETS = frozenset(("update", "set", "change", "modify", "edit", "rename", "assign"))
+"""First words of tools that make a member what the argument of the same name says; `add` or `pay` would not."""
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_MOST_BOXES = 64
+_MOST_TOOLS = 4096
+
+
+def is_read(name: str, hints: Hints) -> bool:
+    """Whether a tool only reads: by the domain's hints, else by the verb that its name begins with."""
+    if name in hints.reads or name in hints.writes:
+        return name not in hints.writes
+    return _reads_by_name(name)
+
+
+@lru_cache(maxsize=_MOST_TOOLS)
+def _reads_by_name(name: str) -> bool:
+    found = _words(name)
+    return bool(found) and _READ_VERBS.fullmatch(found[0]) is not None
+
+
+def _words(name: str) -> list[str]:
+    """The words of a tool's name in lower case, without the part before a dot."""
+    return [word.casefold() for word in _WORDS.findall(name.rpartition(".")[2])]
+
+
+@lru_cache(maxsize=_MOST_TOOLS)
+def moves(name: str) -> bool:
+    """Whether the answer of a tool may change by itself, as that of a clock does."""
+    return any(_MOVING.fullmatch(word.casefold()) for word in _WORDS.findall(name))
+
+
+class Tool:
+    """One name that is called, declared or not. `schema` is None where the tool is unknown or declares none."""
+
+    __slots__ = ("_hints", "calculates", "moves", "name", "reads", "schema", "sets", "traits")
+
+    def __init__(self, name: str, spec: ToolSpec | None, hints: Hints) -> None:
+        first = "".join(_words(name)[:1])
+        self.name = name
+        self.schema = Schema(spec) if spec is not None and spec.parameters is not None else None
+        self.reads = is_read(name, hints)
+        self.moves = moves(name)
+        self.sets = not self.reads and first in _SETS
+        """Whether a call says what members of a thing become, as `update_x(x_id, status=...)` does."""
+        self.calculates = name in hints.calculators or first == "calculate"
+        self.traits = (
+            traits.CALLS
+            | (spec is None) * traits.UNDECLARED
+            | (self.schema is not None and not self.schema.usable) * traits.BAD_SCHEMA
+            | self.sets * traits.SETS
+            | self.calculates * traits.CALCULATES
+        )
+        """Those that any call of the tool gives to a trajectory."""
+        self._hints = hints
+
+    def keeps(self, arguments: dict[str, Any], nested: bool) -> bool:
+        """Whether no rule of the domain has anything to mend in `arguments` or to complain of."""
+        rules = self._hints.arguments
+        if not rules:
+            return True
+        if nested:
+            return all([rule.keeps(value) for _, rule, value in rules.matches(self.name, arguments)])
+        for name, value in arguments.items():
+            rule = rules.at(self.name, (name,)) if type(value) is str else None
+            if rule is not None and not rule.keeps(value):
+                return False
+        return True
+
+
+class Toolbox(dict[str, Tool]):
+    """The tools of a trajectory by name; one that is not declared is made up when it is first asked for."""
+
+    def __init__(self, specs: tuple[ToolSpec, ...], hints: Hints) -> None:
+        self.specs = specs
+        self.hints = hints
+        self.declared = {spec.name: spec for spec in specs}
+
+    @classmethod
+    def of(cls, specs: tuple[ToolSpec, ...], hints: Hints) -> "Toolbox":
+        """The box of `specs`, made once for as long as the same specs come row after row."""
+        key = (id(hints), *map(id, specs))
+        known = _boxes.get(key)
+        if known is not None:
+            return known
+        if len(_boxes) >= _MOST_BOXES:
+            _boxes.clear()
+        # The box keeps specs and hints: an id alone could be reused by a later object.
+        box = _boxes[key] = cls(specs, hints)
+        return box
+
+    def __missing__(self, name: str) -> Tool:
+        tool = Tool(name, self.declared.get(name), self.hints)
+        if len(self) < _MOST_TOOLS:
+            self[name] = tool
+        return tool
+
+    @cached_property
+    def definitions(self) -> str:
+        """Descriptions and schemas of all tools as one text without regard to case."""
+        specs = [[spec.description, spec.parameters] for spec in self.specs]
+        try:
+            return json.dumps(specs, ensure_ascii=False).casefold()
+        except (ValueError, TypeError, RecursionError):
+            return ""
+
+
+_boxes: dict[tuple[int, ...], Toolbox] = {}
