@@ -1,11 +1,13 @@
 """What must hold of the pipeline for any trajectory whatever."""
 
 from typing import Any
+from unittest import mock
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simia_tui import checks
+from simia_tui.checks import pipeline, traits
 from simia_tui.model import ToolCall, ToolSpec, Trajectory, Turn
 
 WORDS = [
@@ -93,6 +95,14 @@ def test_any_trajectory_is_checked_and_a_second_run_changes_nothing(
     assert repr(second) == repr(first)
     assert not any(finding.repaired for finding in again)
     assert len(first.turns) == len(trajectory.turns)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(TRAJECTORIES, HINTS)
+def test_no_rule_is_left_out_that_would_have_said_something(trajectory: Trajectory, hints: checks.Hints) -> None:
+    quick = checks.run(trajectory, hints=hints)
+    with mock.patch.object(pipeline, "survey", lambda *_: traits.ANY):
+        assert repr(checks.run(trajectory, hints=hints)) == repr(quick)
 
 
 @settings(deadline=None)

@@ -2,21 +2,19 @@
 
 import re
 from typing import Any
-from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simia_tui import checks
-from simia_tui.checks import pipeline, privacy, text, traits
+from simia_tui.checks import privacy, text, traits
 from simia_tui.checks.context import Context
 from simia_tui.checks.schema import Schema
 from simia_tui.checks.screen import Screen
 from simia_tui.checks.survey import survey
 from simia_tui.checks.toolbox import Toolbox
 from simia_tui.model import ToolCall, ToolSpec, Trajectory, Turn
-from tests.checks.test_properties import HINTS, TRAJECTORIES
 
 PIECES = [
     *("AKIAABCDEFGHIJKLMNOP", "sk-" + "a1" * 12, "hf_" + "a" * 30, "AIza" + "-" * 35, "ghp_" + "a" * 36),
@@ -47,14 +45,6 @@ def test_what_a_pattern_matches_its_screen_finds(screen: Screen, pattern: re.Pat
 @pytest.mark.parametrize("screen", [privacy.SECRETS, privacy.NUMBERED, text.MARKUP, text.SIMULATOR])
 def test_a_screen_does_not_find_what_is_not_there(screen: Screen) -> None:
     assert not screen.finds("Flight HAT001 leaves on 2024-05-15 at 10:00; see http://a.b/c é \ud800")
-
-
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(TRAJECTORIES, HINTS)
-def test_findings_are_those_of_all_rules(trajectory: Trajectory, hints: checks.Hints) -> None:
-    quick = checks.run(trajectory, hints=hints)
-    with mock.patch.object(pipeline, "survey", lambda *_: traits.ANY):
-        assert repr(checks.run(trajectory, hints=hints)) == repr(quick)
 
 
 def test_a_trajectory_that_cannot_be_surveyed_meets_every_rule() -> None:
