@@ -6,6 +6,7 @@ ledger, every call of simulators and judge, reward and advantage. Text in either
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from simia_tui import checks
@@ -31,17 +32,18 @@ class Keeper:
 
     def keep(self, step: int, rollouts: Sequence[Rollout], groups: Sequence[Group]) -> None:
         """Writes one batch; a batch of a step that is played again after a kill replaces its record."""
+        path = Path(self._record.run.path) / ROLLOUTS / f"{step:06}.jsonl"
         lines, news = [], []
         for rollout in rollouts:
             advantage = groups[rollout.group].advantages[rollout.member]
             meta = self._meta(step, rollout, advantage)
             trajectory = self._trajectory(rollout, step, meta)
             lines.append({**meta, "episode": trajectory.id, **rollout.result.record})
-            news.append(runs.Rollout(self._new(rollout, trajectory), rollout.result.reward, advantage))
-        folder = self._record.folder / ROLLOUTS
-        folder.mkdir(parents=True, exist_ok=True)
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        (folder / f"{step:06}.jsonl").write_text(text, encoding="utf-8")
+            new = self._new(rollout, trajectory, path.as_posix(), len(lines))
+            news.append(runs.Rollout(new, rollout.result.reward, advantage))
+        file = self._record.folder / ROLLOUTS / path.name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
         self._record.add_rollouts(news)
 
     def _meta(self, step: int, rollout: Rollout, advantage: float) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class Keeper:
         origin = Origin(seed=seed, run=self._record.id, step=step, group=rollout.group, member=rollout.member)
         return played.model_copy(update={"meta": meta, "origin": origin})
 
-    def _new(self, rollout: Rollout, trajectory: Trajectory) -> New:
+    def _new(self, rollout: Rollout, trajectory: Trajectory, path: str, row: int) -> New:
         checked, findings = checks.run(trajectory)
         return New(
             trajectory=trajectory,
@@ -77,6 +79,8 @@ class Keeper:
             findings=findings,
             kind="episode",
             source="rollout",
+            path=path,
+            row=row,
             seed=self._tasks[rollout.task].pk,
             demo=self._record.export.demo or self._record.run.spec.endpoint == "demo",
         )

@@ -3,7 +3,7 @@
 It proves the loop from export to adapter; it learns the shape of the data and nothing one would use.
 """
 
-import json
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -15,9 +15,12 @@ from simia_tui.training.data import message_for_template
 VOCABULARY = 2048
 TOKENIZER_ROWS = 1000
 """Rows that the tokenizer learns from; more would only take longer."""
+PHRASE = 16
+"""Characters of a token that may span words, at most."""
 
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 SPECIAL = (PAD, START, END, "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
+_MARKS = re.compile("|".join(map(re.escape, SPECIAL)))
 TEMPLATE = Path(__file__).with_name("tiny_template.jinja")
 
 
@@ -38,29 +41,32 @@ def build(folder: Path, rows: Iterable[dict[str, Any]], random_seed: int) -> Pat
     return folder
 
 
-def learn_tokenizer(rows: Iterable[dict[str, Any]], single_digits: bool = False) -> Any:
+def learn_tokenizer(rows: Iterable[dict[str, Any]], phrases: bool = False) -> Any:
     """A byte-level BPE tokenizer of at most VOCABULARY tokens with the ChatML template of this room.
 
-    With `single_digits` every digit is a token, as large models have it: numbers are then copied digit by digit.
+    With `phrases` a token may span words (up to PHRASE characters) and every digit is one, as large models have it:
+    where the same words come again and again, rows get a third as long, and numbers are copied digit by digit.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     bpe = Tokenizer(models.BPE())
-    bytewise = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    digits = pre_tokenizers.Digits(individual_digits=True)
-    bpe.pre_tokenizer = pre_tokenizers.Sequence([digits, bytewise]) if single_digits else bytewise
+    bytewise = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not phrases)
+    # A line break stays by itself: the header of a turn, which ends in one, must not grow together with its words.
+    alone = pre_tokenizers.Split(Regex(r"\d|\n"), "isolated")
+    bpe.pre_tokenizer = pre_tokenizers.Sequence([alone, bytewise]) if phrases else bytewise
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
         special_tokens=list(SPECIAL),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
+        max_token_length=PHRASE if phrases else None,
     )
-    bpe.train_from_iterator(_texts(islice(rows, TOKENIZER_ROWS)), trainer)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=END, pad_token=PAD)
-    tokenizer.chat_template = TEMPLATE.read_text(encoding="utf-8")
-    return tokenizer
+    template = TEMPLATE.read_text(encoding="utf-8")
+    plain = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()), chat_template=template)
+    bpe.train_from_iterator(_texts(plain, islice(rows, TOKENIZER_ROWS)), trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=END, pad_token=PAD, chat_template=template)
 
 
 def random_model(tokenizer: Any, random_seed: int) -> Any:
@@ -87,12 +93,8 @@ def random_model(tokenizer: Any, random_seed: int) -> Any:
     return Qwen3ForCausalLM(config)
 
 
-def _texts(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _texts(renderer: Any, rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """What stands between the special tokens of each row, as the template renders it."""
     for row in rows:
-        for message in map(message_for_template, row["messages"]):
-            yield message["content"]
-            yield message.get("reasoning_content", "")
-            for call in message.get("tool_calls", ()):
-                yield json.dumps(call["function"], ensure_ascii=False)
-        for tool in row.get("tools") or ():
-            yield json.dumps(tool, ensure_ascii=False)
+        messages = [message_for_template(message) for message in row["messages"]]
+        yield from _MARKS.split(renderer.apply_chat_template(messages, tools=row.get("tools") or None, tokenize=False))
