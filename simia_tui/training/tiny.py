@@ -45,7 +45,7 @@ def learn_tokenizer(rows: Iterable[dict[str, Any]], phrases: bool = False) -> An
     """A byte-level BPE tokenizer of at most VOCABULARY tokens with the ChatML template of this room.
 
     With `phrases` a token may span words (up to PHRASE characters) and every digit is one, as large models have it:
-    where the same words come again and again, rows get a third as long, and numbers are copied digit by digit.
+    where the same words come again and again, rows get much shorter, and numbers are copied digit by digit.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
