@@ -1,4 +1,4 @@
-"""What became of everything that was generated, with reasons, and which tools seeds and episodes cover."""
+"""What became of everything that was generated, with reasons."""
 
 import sqlite3
 from typing import NamedTuple
@@ -26,16 +26,6 @@ class Yield(NamedTuple):
     approved: int
 
 
-class Cover(NamedTuple):
-    """How many trajectories call a tool, and how many of them hold an error observation; rejected ones left out."""
-
-    tool: str
-    seeds: int
-    seeds_with_error: int
-    episodes: int
-    episodes_with_error: int
-
-
 def yields(db: sqlite3.Connection) -> Yield:
     """The way from tasks to kept episodes over all jobs; imported episodes count from the stage `episodes` on."""
     (tasks,) = db.execute("SELECT coalesce(sum(target), 0) FROM jobs").fetchone()
@@ -60,14 +50,3 @@ def yields(db: sqlite3.Connection) -> Yield:
         waiting=statuses.get("pending", 0) + statuses.get("flagged", 0),
         approved=statuses.get("approved", 0),
     )
-
-
-def coverage(db: sqlite3.Connection) -> list[Cover]:
-    """Every tool that anything calls; those that seeds use and episodes lack come first."""
-    found = db.execute(
-        "SELECT u.tool, sum(t.kind = 'seed'), sum(t.kind = 'seed' AND t.errors > 0), sum(t.kind = 'episode'),"
-        " sum(t.kind = 'episode' AND t.errors > 0) FROM trajectory_tools u"
-        " JOIN trajectories t ON t.pk = u.trajectory WHERE t.status != 'rejected' GROUP BY u.tool"
-    ).fetchall()
-    covers = [Cover._make(values) for values in found]
-    return sorted(covers, key=lambda cover: (cover.episodes > 0, -cover.seeds, cover.tool))

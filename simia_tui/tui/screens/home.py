@@ -11,7 +11,8 @@ from textual.widgets import Static
 from simia_tui.model import JobStatus, Status
 from simia_tui.store import exports, imports, jobs, runs, trajectories
 from simia_tui.tui.screens.base import RoomScreen
-from simia_tui.tui.screens.overview import CoverageScreen, Target, YieldScreen
+from simia_tui.tui.screens.coverage import CoverageScreen
+from simia_tui.tui.screens.overview import Place, YieldScreen
 from simia_tui.tui.screens.queue import QueueScreen
 from simia_tui.tui.state.news import job_line, run_line
 from simia_tui.tui.state.rates import Rates
@@ -35,7 +36,12 @@ class HomeScreen(RoomScreen):
             tooltip="What became of everything generated, with reasons",
         ),
         Binding(
-            "c", "coverage", "Coverage", show=False, id="home.coverage", tooltip="Which tools seeds and episodes cover"
+            "c",
+            "coverage",
+            "Coverage",
+            show=False,
+            id="home.coverage",
+            tooltip="What calls came to in seeds and episodes, and what is missing",
         ),
     ]
 
@@ -70,13 +76,13 @@ class HomeScreen(RoomScreen):
     def action_coverage(self) -> None:
         self.app.push_screen(CoverageScreen(self.bench), self._open)
 
-    async def _open(self, target: Target | None) -> None:
+    async def _open(self, place: Place | None) -> None:
         """Goes to the room of a bar and shows its rows."""
-        if target is None:
+        if place is None:
             return
-        await self.app.switch_mode(target.mode)
+        await self.app.switch_mode(place.mode)
         if isinstance(self.app.screen, QueueScreen):
-            self.app.screen.open(target.line)
+            self.app.screen.open(place.line)
 
     def _stages(self) -> list[Stage]:
         db = self.bench.db

@@ -1,4 +1,4 @@
-"""From Home: what became of everything generated (`y`), and which tools are covered (`c`). Enter opens the rows."""
+"""From Home: what became of everything generated (`y`). Enter opens the rows of a bar, `r` takes refusals back."""
 
 import sqlite3
 from array import array
@@ -15,12 +15,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
-from simia_tui.store import Query
+from simia_tui.errors import SimiaError
+from simia_tui.store import Query, decisions, trajectories
 from simia_tui.store.connection import explain
 from simia_tui.store.fields import escape
-from simia_tui.store.yields import Cover, Yield, coverage, yields
+from simia_tui.store.yields import Yield, yields
 from simia_tui.tui.bench import Bench
-from simia_tui.tui.text import visible
+from simia_tui.tui.screens.reasons import ConfirmStrip
 from simia_tui.tui.widgets.bar import bar
 from simia_tui.tui.widgets.key_bar import KeyBar
 from simia_tui.tui.widgets.line_view import Part
@@ -30,7 +31,7 @@ BAR = 24
 RULES_SHOWN = 12
 
 
-class Target(NamedTuple):
+class Place(NamedTuple):
     """Where a row leads: a room and the filter to open it with."""
 
     mode: str
@@ -38,13 +39,14 @@ class Target(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """One line of the waterfall. A reason stands under its stage."""
+    """One line of the waterfall. A reason stands under its stage; `refused` finds the episodes rejected for it."""
 
     label: str
     n: int
     of: int
-    target: Target | None = None
+    place: Place | None = None
     reason: bool = False
+    refused: Query | None = None
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Counted(Message):
     found: Any
 
 
-class OverviewScreen(ModalScreen[Target | None]):
+class OverviewScreen(ModalScreen[Place | None]):
     """A list read in a thread; Enter gives the target of the row under the cursor."""
 
     DEFAULT_CSS = """
@@ -67,6 +69,7 @@ class OverviewScreen(ModalScreen[Target | None]):
     ]
     HEADING = ""
     COLUMNS: ClassVar[tuple[Column[Any], ...]] = ()
+    READONLY = True
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()
@@ -77,9 +80,15 @@ class OverviewScreen(ModalScreen[Target | None]):
         """The rows; runs in a thread."""
         raise NotImplementedError
 
-    def target(self, row: Any) -> Target | None:
+    def place(self, row: Any) -> Place | None:
         """Where a row leads."""
         raise NotImplementedError
+
+    @property
+    def row(self) -> Any:
+        """The row under the cursor; None where the list is empty."""
+        pk = self.query_one(RecordTable).pk
+        return None if pk is None or pk >= len(self._rows) else self._rows[pk]
 
     def compose(self) -> ComposeResult:
         with Container(id="overview"):
@@ -95,11 +104,17 @@ class OverviewScreen(ModalScreen[Target | None]):
 
     def on_mount(self) -> None:
         self.query_one(RecordTable).focus()
-        workspace, read = self._bench.workspace, self.read
+        self._look()
+
+    def _look(self, act: Callable[[sqlite3.Connection], object] | None = None) -> None:
+        """Reads the rows in a thread; before that it does what is asked for."""
+        workspace, read, readonly = self._bench.workspace, self.read, self.READONLY and act is None
 
         def look() -> None:
-            db = workspace.connect(readonly=True)
+            db = workspace.connect(readonly=readonly)
             try:
+                if act is not None:
+                    act(db)
                 self.post_message(Counted(read(db)))
             except sqlite3.Error as error:
                 raise explain(error) from error
@@ -117,36 +132,44 @@ class OverviewScreen(ModalScreen[Target | None]):
         table = self.query_one(RecordTable)
         table.empty = "Nothing is here yet: import traces with I, then simulate with S."
         table.show(array("q", range(len(self._rows))))
+        self.refresh_bindings()
+
+    def on_record_table_highlighted(self, _message: RecordTable.Highlighted) -> None:
+        self.refresh_bindings()
 
     def on_record_table_selected(self, message: RecordTable.Selected) -> None:
-        found = self.target(self._rows[message.pk])
+        found = self.place(self._rows[message.pk])
         if found is not None:
             self.dismiss(found)
 
 
-def _episodes(line: str) -> Target:
-    return Target("episodes", line)
+def _episodes(line: str) -> Place:
+    return Place("episodes", line)
 
 
 def waterfall(found: Yield) -> list[Bar]:
     """The stages from what was asked for to what is kept, each with what was lost there and why."""
     top = max(found.tasks, found.episodes)
-    bars = [Bar("tasks asked for", found.tasks, top, Target("jobs", ""))]
-    bars += [Bar(f"no episode: {why}", n, top, Target("jobs", ""), True) for why, n in found.failed]
+    bars = [Bar("tasks asked for", found.tasks, top, Place("jobs", ""))]
+    bars += [Bar(f"no episode: {why}", n, top, Place("jobs", ""), True) for why, n in found.failed]
     bars.append(Bar("episodes", found.episodes, top, _episodes("")))
     bars += [
-        Bar(f"broken: {rule}", n, top, _episodes(Query(verdict="broken", rule=escape(rule)).line()), True)
+        _reason(f"broken: {rule}", n, top, Query(verdict="broken", rule=escape(rule)))
         for rule, n in found.rules[:RULES_SHOWN]
     ]
     bars.append(Bar("whole by the rules", found.episodes - found.broken, top, _episodes("")))
     bars += [
-        Bar(f"rejected: {why or 'no reason given'}", n, top, _episodes(Query(fault=why or "none").line()), True)
-        for why, n in found.faults
+        _reason(f"rejected: {why or 'no reason given'}", n, top, Query(fault=why or "none")) for why, n in found.faults
     ]
     if found.waiting:
         bars.append(Bar("not decided yet", found.waiting, top, _episodes("status:pending"), True))
     bars.append(Bar("kept: approved", found.approved, top, _episodes("status:approved")))
     return bars
+
+
+def _reason(label: str, n: int, top: int, query: Query) -> Bar:
+    """A bar for what was lost, with the filter that finds it."""
+    return Bar(label, n, top, _episodes(query.line()), True, query.but(kind="episode", status="rejected"))
 
 
 def _label(numbered: tuple[int, Bar]) -> list[Part]:
@@ -162,7 +185,16 @@ def _of(numbered: tuple[int, Bar]) -> str:
 class YieldScreen(OverviewScreen):
     """`y`: the yield waterfall."""
 
-    HEADING = "From asked for to kept; ⏎ opens the rows of a bar"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "r",
+            "resurrect",
+            "Take back",
+            id="yield.resurrect",
+            tooltip="Episodes that were rejected for this reason wait for a decision again; u takes it back",
+        ),
+    ]
+    HEADING = "From asked for to kept: what was lost where, and why; ⏎ opens the rows"
     COLUMNS = (
         Column("stage, and − what was lost there", _label, flex=1, least=30),
         Column("n", lambda row: f"{row[1].n:,}", width=9, right=True),
@@ -174,36 +206,28 @@ class YieldScreen(OverviewScreen):
         found = yields(db)
         return waterfall(found) if found.tasks or found.episodes else []
 
-    def target(self, row: Bar) -> Target | None:
-        return row.target
+    def place(self, row: Bar) -> Place | None:
+        return row.place
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a reason for which something can have been rejected has anything to take back."""
+        return action != "resurrect" or (self.is_mounted and self.row is not None and self.row.refused is not None)
 
-def _count(pick: Callable[[Cover], int], needed: Callable[[Cover], int]) -> Callable[[tuple[int, Cover]], list[Part]]:
-    """A cell: the count, or a hole where seeds have what episodes lack."""
+    def action_resurrect(self) -> None:
+        row: Bar = self.row
+        assert row.refused is not None
+        try:
+            pks = trajectories.ids(self._bench.db, row.refused)
+        except (SimiaError, sqlite3.Error) as error:
+            self.app.notify(str(error), severity="error")
+            return
+        if not pks:
+            self.app.notify(f"None of these is rejected ({row.label}); there is nothing to take back.")
+            return
 
-    def cell(numbered: tuple[int, Cover]) -> list[Part]:
-        n, wanted = pick(numbered[1]), needed(numbered[1])
-        return [("○ hole", "warning") if not n and wanted else (f"{n:,}" if n else "·", "" if n else "muted")]
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._look(lambda db: decisions.decide(db, pks, "reset", self._bench.reviewer, note=row.label))
 
-    return cell
-
-
-class CoverageScreen(OverviewScreen):
-    """`c`: tools by outcome, of seeds and of episodes."""
-
-    HEADING = "Trajectories by tool; with error: at least one refusal; ⏎ opens the episodes, of a hole the seeds"
-    COLUMNS = (
-        Column("tool", lambda row: visible(row[1].tool), flex=1, least=20),
-        Column("seeds", _count(lambda c: c.seeds, lambda c: 0), width=8, right=True),
-        Column("error", _count(lambda c: c.seeds_with_error, lambda c: 0), width=8, right=True),
-        Column("episodes", _count(lambda c: c.episodes, lambda c: c.seeds), width=9, right=True),
-        Column("error", _count(lambda c: c.episodes_with_error, lambda c: c.seeds_with_error), width=8, right=True),
-    )
-
-    def read(self, db: sqlite3.Connection) -> Sequence[Cover]:
-        return coverage(db)
-
-    def target(self, row: Cover) -> Target | None:
-        hole = not row.episodes or (row.seeds_with_error and not row.episodes_with_error)
-        query = Query(tool=escape(row.tool), order="errors" if hole and row.episodes else "oldest")
-        return Target("seeds" if hole and row.seeds else "episodes", query.line())
+        question = f"Take {len(pks):,} rejected episodes back ({row.label})? They wait for a decision again."
+        self.app.push_screen(ConfirmStrip(question), answered)

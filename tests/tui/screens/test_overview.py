@@ -8,11 +8,10 @@ import pytest
 from samples import make_trajectory
 from stage import put
 
-from simia_tui.model import Fault, ToolCall, Turn
-from simia_tui.store import Workspace, decisions
-from simia_tui.store.yields import Cover, coverage, yields
+from simia_tui.model import Fault, Target, ToolCall, Turn
+from simia_tui.store import Workspace, decisions, jobs
+from simia_tui.store.yields import yields
 from simia_tui.tui.screens.overview import waterfall
-from simia_tui.tui.widgets.record_table import RecordTable
 
 Opened = Callable[..., Any]
 
@@ -50,10 +49,6 @@ def test_every_stage_adds_up_and_every_loss_has_a_reason(mixed: Workspace, db: s
     ]  # fmt: skip
 
 
-def test_holes_come_first(mixed: Workspace, db: sqlite3.Connection) -> None:
-    assert coverage(db) == [Cover("pay_fine", 1, 0, 0, 0), Cover("get_member", 4, 1, 4, 0)]
-
-
 async def test_a_bar_opens_its_rows(mixed: Workspace, opened: Opened) -> None:
     async with opened(mixed) as bench:
         text = await bench.keys("y")
@@ -64,14 +59,71 @@ async def test_a_bar_opens_its_rows(mixed: Workspace, opened: Opened) -> None:
         assert bench.app.current_mode == "home"
 
 
-async def test_a_hole_opens_the_seeds_that_could_fill_it(mixed: Workspace, opened: Opened) -> None:
+async def test_what_was_rejected_for_a_reason_goes_back_as_one_act(
+    mixed: Workspace, db: sqlite3.Connection, opened: Opened
+) -> None:
+    broken = 5
+    decisions.decide(db, [broken, 7], "reject", "somebody", Fault.AGENT)
+
+    def statuses() -> dict[int, str]:
+        return dict(db.execute("SELECT pk, status FROM trajectories WHERE kind = 'episode'").fetchall())
+
+    before = statuses()
     async with opened(mixed) as bench:
-        assert "○ hole" in await bench.keys("c")
+        await bench.keys("y")
+        assert "Take back" not in bench.bar
+        await bench.keys("j", "j", "j")
+        assert "Take back" in bench.bar
+        assert "Take 1 rejected episodes back (broken: call.unknown-tool)?" in await bench.keys("r")
+        await bench.keys("escape")
+        assert statuses() == before
+        text = await bench.keys("r", "enter")
+        assert statuses() == {**before, broken: "pending"}
+        assert "None of these is rejected" in await bench.keys("r") or "None of these is rejected" in bench.notes
+        assert "− not decided yet" in text
+        await bench.keys("enter", "u")
+        assert statuses() == before
+
+
+async def test_a_fault_s_bar_opens_and_takes_back_just_its_own(
+    mixed: Workspace, db: sqlite3.Connection, opened: Opened
+) -> None:
+    decisions.decide(db, [5, 7], "reject", "somebody", Fault.AGENT)
+    async with opened(mixed) as bench:
+        await bench.keys("y", "j", "j", "j", "j", "j")
+        text = await bench.keys("r")
+        assert "Take 2 rejected episodes back (rejected: agent)?" in text
+        await bench.keys("enter")
+        assert db.execute("SELECT count(*) FROM trajectories WHERE status = 'rejected'").fetchone() == (0,)
+
+
+async def test_the_map_leads_to_rows_and_to_a_job_that_fills_a_hole(
+    mixed: Workspace, db: sqlite3.Connection, opened: Opened
+) -> None:
+    decisions.decide(db, [9, 10], "approve", "tester")
+    async with opened(mixed) as bench:
+        await bench.keys("c")
+        marked = [line.removeprefix("›").strip().split("  ")[0] for line in bench.lines[2:] if "○ hole" in line]
+        assert marked == ["get_member refuses, in any words", "so", "pay_fine succeeds"]
         text = await bench.keys("enter")
-        assert bench.app.current_mode == "seeds" and "/ tool:pay_fine   1 found" in text
-        text = await bench.keys("g", "h", "c", "j", "enter")
-        assert bench.app.current_mode == "seeds" and "tool:get_member" in text
-        assert bench.app.screen.query_one(RecordTable).ids[0] == 10
+        assert bench.app.current_mode == "episodes" and "tool:get_member" in text
+        await bench.keys("g", "h", "c", "right_square_bracket", "enter")
+        assert bench.app.current_mode == "seeds"
+        await bench.keys("g", "h", "c", "right_square_bracket", "S")
+        assert bench.field("target") == "tool=get_member,outcome=error"
+        await bench.keys("enter")
+        (job,) = [job for job in jobs.jobs(db) if job.spec.target]
+        assert bench.app.current_mode == "jobs" and "Job 2: 20 episodes" in bench.notes
+        assert job.spec.target == Target(tool="get_member", outcome="error")
+
+
+async def test_a_target_that_nobody_knows_is_a_sentence_in_the_dialog(mixed: Workspace, opened: Opened) -> None:
+    async with opened(mixed) as bench:
+        await bench.keys("S", "tab", "tab", "tab", "tab")
+        await bench.type("outcome")
+        assert "A target is written tool=NAME" in await bench.keys("enter")
+        await bench.keys(*["backspace"] * 7, *"tool", "equals_sign", *"fly")
+        assert "No approved seed has the tool fly" in await bench.keys("enter")
 
 
 async def test_an_empty_workspace_says_what_to_do(workspace: Workspace, opened: Opened) -> None:
