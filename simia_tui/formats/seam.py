@@ -18,6 +18,11 @@ class Seam:
         self._place = -1
         self._misses = 0
 
+    @property
+    def known(self) -> bool:
+        """Whether there is something to guess by."""
+        return bool(self._seam)
+
     def end(self, text: str, start: int) -> int:
         """Where the object at `start` may end, or 0."""
         return text.find(self._seam, start) + 1 if self._seam else 0

@@ -218,3 +218,36 @@ def test_an_element_of_megabytes_is_parsed_a_few_times_only(write, monkeypatch):
     path = write(json.dumps([{"text": ["x" * 100] * 80_000}]))
     assert len(values(path)) == 1
     assert len(parses) < 12
+
+
+@settings(deadline=None)
+@given(
+    rows=st.lists(JSON, max_size=6),
+    gaps=st.lists(st.sampled_from(["\n", ",\n", ",\r\n \n", ", ", " ,\n\n", ",", "", "\n,\n"]), min_size=7, max_size=7),
+    bom=st.booleans(),
+    ending=st.sampled_from(["", "x", "\n\n"]),
+)
+def test_an_array_in_lines_is_read_as_any_other(tmp_path_factory, rows, gaps, bom, ending):
+    """Gzipped content is never read line by line, so it shows what is right."""
+    parts = [part for row, gap in zip(rows, gaps, strict=False) for part in (json.dumps(row, ensure_ascii=False), gap)]
+    data = f"[{gaps[-1]}{''.join(parts)}]{ending}".encode("utf-8-sig" if bom else "utf-8")
+    folder = tmp_path_factory.mktemp("lines")
+    (folder / "plain").write_bytes(data)
+    (folder / "packed").write_bytes(gzip.compress(data))
+    plain, packed = (list(items(folder / name)) for name in ("plain", "packed"))
+    assert [item[:3] for item in plain] == [item[:3] for item in packed]
+
+
+def test_what_json_lacks_in_a_line_of_an_array_spoils_only_its_element(write):
+    lines = ['{"a": 1},', '{"a": NaN},', '{"a": "\\ud800"},', '{"a": "né"},', '{"a": 2}']
+    found = list(items(write("[\n" + "\n".join(lines) + "\n]")))
+    assert [item.value for item in found] == [{"a": 1}, None, None, {"a": "né"}, {"a": 2}]
+    assert [item.number for item in found] == [1, 2, 3, 4, 5]
+
+
+def test_the_place_of_an_error_after_lines_counts_characters_not_bytes(write):
+    text = '[\n{"a": "é😀"},\n{"a": 2},\n{"a": }\n]'
+    *good, bad = items(write(text))
+    assert [item.value for item in good] == [{"a": "é😀"}, {"a": 2}]
+    assert bad.reason.startswith(f"The file cannot be read from character {text.index('}', text.index(': }')) + 1} on:")
+    assert bad.number == 3
