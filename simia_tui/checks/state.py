@@ -178,4 +178,25 @@ def outage(trajectory: Trajectory, context: Context) -> Iterator[Note]:
             yield Note(f"The error speaks of an outage ({show(match.group())}), not of the call.", index)
 
 
-RULES = (read_changed, unlike_error, denies_known, outage)
+@check(
+    "observation.unlisted-error",
+    Severity.WARNING,
+    "The domain's pack lists every error that the real tools give; another one was made up.",
+    needs=traits.ERRORS,
+)
+def unlisted_error(trajectory: Trajectory, context: Context) -> Iterator[Note]:
+    catalogue, declared = context.hints.errors, context.box.declared
+    for exchange in exchanges(trajectory, context) if catalogue is not None else ():
+        call, text = exchange.call, exchange.observation.content or ""
+        # What a tool says to a call that it cannot take is its framework's business, and no catalogue holds it.
+        if not exchange.observation.is_error or call.arguments is None or context.faults(call):
+            continue
+        if not call.name or (declared and call.name not in declared):
+            continue
+        if catalogue is not None and not catalogue.knows(call.name, text):
+            yield Note(
+                f"The error {show(text[:80])} of {show(call.name)} is none that the real tool gives.", exchange.turn
+            )
+
+
+RULES = (read_changed, unlike_error, denies_known, outage, unlisted_error)

@@ -40,8 +40,10 @@ CATCHES: dict[str, frozenset[str]] = {
     ),
     "unknown_tool": frozenset({"call.unknown-tool"}),
     "missing_argument": frozenset({"call.missing-argument"}),
-    "invented_error": frozenset({"observation.unlike-error", "observation.denies-known", "observation.outage"}),
-    "contradiction": frozenset({"state.read-changed"}),
+    "invented_error": frozenset(
+        {"observation.unlike-error", "observation.denies-known", "observation.outage", "observation.unlisted-error"}
+    ),
+    "contradiction": frozenset({"state.read-changed", "state.write-lost", "state.status-back", "state.total"}),
 }
 """For each kind of defect, the rules whose finding counts as catching it."""
 

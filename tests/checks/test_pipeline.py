@@ -235,6 +235,15 @@ ROWS = [
         "unavailable",
     ),
     Row(
+        "observation.unlisted-error",
+        reads(("get_seat", SEAT, "Error: Seat s1 is not for sale", True)),
+        reads(("get_seat", SEAT, "Error: The seat is asleep", True)),
+        2,
+        WARNING,
+        "The seat is asleep",
+        hints={"checks": {"errors_complete": True}, "errors": [{"text": "Seat {seat_id} is not for sale"}]},
+    ),
+    Row(
         "state.write-lost",
         reads(("get_seat", SEAT, FREE, False), ("set_seat", {**SEAT, "state": "TAKEN"}, TAKEN, False)),
         reads(("get_seat", SEAT, FREE, False), ("set_seat", {**SEAT, "state": "taken"}, FREE, False)),
