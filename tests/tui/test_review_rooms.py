@@ -5,6 +5,7 @@ import sqlite3
 from array import array
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -177,15 +178,29 @@ async def test_arguments_that_are_no_json_are_refused_and_changes_are_not_lost_b
         assert trajectories.rows(queue.connect(), [1])[0].revision == 0
 
 
-async def test_a_turn_of_a_megabyte_is_shown_and_not_opened_in_the_editor(
-    workspace: Workspace, db: sqlite3.Connection, opened: Opened
+async def test_a_turn_of_a_megabyte_is_edited_by_the_editor_alone(
+    workspace: Workspace, db: sqlite3.Connection, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(db, "episode", make_trajectory(turns=(Turn(role="user", content="word " * 200_000),)))
+    given: list[str] = []
+
+    def edit(text: str, extension: str) -> str:
+        given.append(text)
+        return "Another " + text
+
+    monkeypatch.setattr("click.edit", edit)
+    long = "word " * 200_000
+    put(db, "episode", make_trajectory(turns=(Turn(role="user", content=long),)))
     async with opened(workspace) as bench:
+        monkeypatch.setattr(bench.app, "suspend", nullcontext)
         assert "characters in all, o opens" in await bench.keys("g", "e", "tab", *["pagedown"] * 8)
-        await bench.keys("e")
-        assert "`simia episodes edit 1 --turn 1`" in bench.notes
-        assert isinstance(bench.app.screen, EpisodesScreen)
+        text = await bench.keys("e")
+        assert "1,000,000 characters: too long to edit here; ctrl+e opens $EDITOR" in text
+        text = await bench.keys("ctrl+e")
+        assert given == [long] and "1,000,008 characters" in text and "Another word" in text
+        assert "throws it away" in await bench.keys("escape")
+        await bench.keys("f2")
+        assert str(trajectories.get(db, 1).turns[0].content).startswith("Another word")
+        assert trajectories.get(db, 1, 0).turns[0].content == long
 
 
 async def test_new_episodes_are_announced_and_do_not_move_the_list(queue: Workspace, opened: Opened) -> None:

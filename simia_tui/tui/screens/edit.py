@@ -11,21 +11,52 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from simia_tui.errors import SimiaError, UsageError
-from simia_tui.model import Trajectory, Turn
+from simia_tui.model import Trajectory
 from simia_tui.services import reviewing
 from simia_tui.tui.bench import Bench
-from simia_tui.tui.text import visible
+from simia_tui.tui.text import clip, visible
 from simia_tui.tui.widgets.key_bar import KeyBar
 from simia_tui.tui.widgets.plain_area import PlainArea
 
 MAX_CHARS = 30_000
-"""A longer text is slow under the cursor (16 ms a key at 20 kB, measured): `simia seeds edit` takes it instead."""
+"""A longer text is slow under the cursor (16 ms a key at 20 kB, measured): only `$EDITOR` takes it."""
+START_CHARS = 400
+"""What is shown of a text that is too long."""
 
 
-def too_long(turn: Turn) -> bool:
-    """Whether the turn holds more text than can be edited with comfort here."""
-    texts = [turn.content or "", *(_arguments_text(call.arguments, call.raw) for call in turn.tool_calls)]
-    return sum(map(len, texts)) > MAX_CHARS
+class LongText(Static, can_focus=True):
+    """A text that is too long for a field: how it begins, and the key that hands it over."""
+
+    DEFAULT_CSS = """
+    LongText { height: auto; padding: 0 1; background: $boost; }
+    LongText:focus { background: $panel; }
+    """
+
+    def __init__(self, text: str, *, id: str) -> None:
+        super().__init__("", id=id, markup=False)
+        self._text = text
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self._text = text
+        self._tell()
+
+    def on_mount(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        told = f"{len(self._text):,} characters: too long to edit here; ctrl+e opens $EDITOR"
+        start = clip(visible(" ".join(self._text[:START_CHARS].split())), START_CHARS)
+        self.update(Content.assemble((told, "$text-warning"), "\n", (start, "$text-muted")))
+
+
+def field(text: str, name: str, classes: str | None = None) -> PlainArea | LongText:
+    """Where a text is edited: in place, or by `$EDITOR` where it is long."""
+    return LongText(text, id=name) if len(text) > MAX_CHARS else PlainArea(text, id=name, classes=classes)
 
 
 class Edited(NamedTuple):
@@ -64,12 +95,12 @@ class EditDialog(ModalScreen[Edited | None]):
             with VerticalScroll(id="edit-fields", can_focus=False):
                 if turn.content is not None or not turn.tool_calls:
                     yield Static("text", classes="label")
-                    yield PlainArea(turn.content or "", id="content")
+                    yield field(turn.content or "", "content")
                 for n, call in enumerate(turn.tool_calls):
                     yield Static(f"call {n + 1}: tool", classes="label")
-                    yield PlainArea(call.name, id=f"tool-{n}", classes="one-line")
+                    yield field(call.name, f"tool-{n}", "one-line")
                     yield Static(f"call {n + 1}: arguments, a JSON object", classes="label")
-                    yield PlainArea(_arguments_text(call.arguments, call.raw), id=f"arguments-{n}")
+                    yield field(_arguments_text(call.arguments, call.raw), f"arguments-{n}")
             yield Static("", id="edit-problem", markup=False)
         yield KeyBar(pinned=("edit.save", "edit.cancel"))
 
@@ -79,9 +110,14 @@ class EditDialog(ModalScreen[Edited | None]):
 
     def _calls(self) -> list[tuple[str, str]]:
         return [
-            (self.query_one(f"#tool-{n}", TextArea).text, self.query_one(f"#arguments-{n}", TextArea).text)
+            (self._value(f"tool-{n}") or "", self._value(f"arguments-{n}") or "")
             for n in range(len(self._old.tool_calls))
         ]
+
+    def _value(self, name: str) -> str | None:
+        """What stands in a field; None where there is none."""
+        found = next(iter(self.query(f"#{name}")), None)
+        return found.text if isinstance(found, PlainArea | LongText) else None
 
     def _validate(self) -> None:
         problem = ""
@@ -96,8 +132,7 @@ class EditDialog(ModalScreen[Edited | None]):
         self.query_one("#edit-problem", Static).update(Content(visible(problem)))
 
     def action_save(self) -> None:
-        areas = self.query("#content").results(TextArea)
-        content = next((area.text for area in areas), None)
+        content = self._value("content")
         if content == "" and self._old.content is None:
             content = None
         try:
@@ -120,7 +155,7 @@ class EditDialog(ModalScreen[Edited | None]):
         import click
 
         area = self.focused
-        if not isinstance(area, PlainArea):
+        if not isinstance(area, PlainArea | LongText):
             return
         suffix = ".json" if (area.id or "").startswith("arguments") else ".txt"
         try:
@@ -133,6 +168,8 @@ class EditDialog(ModalScreen[Edited | None]):
         if text is not None:
             # Editors end a file with a line feed that nobody typed.
             area.text = text if area.text.endswith("\n") else text.removesuffix("\n")
+            self._asked = False
+            self._validate()
 
     def action_cancel(self) -> None:
         if self._changed() and not self._asked:
@@ -144,7 +181,8 @@ class EditDialog(ModalScreen[Edited | None]):
         self.dismiss(None)
 
     def _changed(self) -> bool:
-        text = next((area.text for area in self.query("#content").results(TextArea)), self._old.content)
+        text = self._value("content")
+        text = self._old.content if text is None else text
         before = [(call.name, _arguments_text(call.arguments, call.raw)) for call in self._old.tool_calls]
         return (text or "") != (self._old.content or "") or self._calls() != before
 

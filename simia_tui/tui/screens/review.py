@@ -9,7 +9,7 @@ from simia_tui.errors import SimiaError
 from simia_tui.model import Fault, Kind, Trajectory
 from simia_tui.services import reshaping
 from simia_tui.store.decisions import Undone, Verb
-from simia_tui.tui.screens.edit import EditDialog, Edited, too_long
+from simia_tui.tui.screens.edit import EditDialog, Edited
 from simia_tui.tui.screens.reasons import ConfirmStrip, ReasonStrip
 from simia_tui.tui.screens.remaking import RemakingScreen
 from simia_tui.tui.screens.turns import Act, TurnStrip, dialog, operation
@@ -152,12 +152,6 @@ class ReviewScreen(RemakingScreen):
         if turn is None:
             self._mention("the policy cannot be edited; tab and j go to a turn")
             return
-        if too_long(self.state.trajectory.turns[turn]):
-            self.app.notify(
-                f"This turn is too long to edit here; use `simia {self.KIND}s edit {self.state.pk} --turn {turn + 1}`.",
-                severity="warning",
-            )
-            return
         self.app.push_screen(EditDialog(self.bench, self.state.pk, self.state.trajectory, turn), self._edited)
 
     def _edited(self, edited: Edited | None) -> None:
@@ -167,7 +161,8 @@ class ReviewScreen(RemakingScreen):
         self._show_current()
         self.query_one(Transcript).go_to(edited.turn)
         self.news()
-        self._mention(f"saved; {plural(edited.findings, 'finding')} now")
+        anew = ", R writes what follows anew" if self.KIND == "episode" else ""
+        self._mention(f"saved; {plural(edited.findings, 'finding')} now{anew}")
 
     def action_turns(self) -> None:
         self.catch_up()
