@@ -3,11 +3,16 @@
 import sqlite3
 import time
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from simia_tui.model import Decision, Fault, Finding, Measure, Status, Trajectory, verdict_of
 from simia_tui.store import trajectories
 from simia_tui.store.connection import write
+
+CHUNK = 2_000
+"""Rows of one act that are written in one transaction; it holds the database for a tenth of a second."""
+GIVE_WAY_S = 0.02
+"""Pause between two chunks. Another writer looks every 10 ms whether it is its turn."""
 
 Verb = Literal["approve", "reject", "flag", "reset"]
 _STATUS = {
@@ -54,15 +59,23 @@ def decide(
 ) -> int:
     """Gives `pks` the status of `action` as one act that one undo takes back; returns the batch.
 
-    `seconds` is how long the reviewer looked at the one item of the act, where that is known.
+    Many rows are written in chunks, so that others can write meanwhile: should the program die between two, undo takes
+    back what was written, and an undo from elsewhere ends the act. `seconds` is how long the reviewer looked at the one
+    item of the act, where that is known.
     """
-    with write(db):
-        batch = _batch(db, reviewer, action, len(pks), seconds=seconds)
-        for pk in pks:
-            before = _state(db, pk)
-            after = State(_STATUS[action], fault if action == "reject" else None, before.revision)
-            _log(db, batch, pk, before, after, note)
-            _set(db, pk, before, after)
+    batch = 0
+    for start in range(0, len(pks) or 1, CHUNK):
+        if start:
+            _give_way()
+        with write(db):
+            if start and _undone(db, batch):
+                break
+            batch = batch or _batch(db, reviewer, action, len(pks), seconds=seconds)
+            for pk in pks[start : start + CHUNK]:
+                before = _state(db, pk)
+                after = State(_STATUS[action], fault if action == "reject" else None, before.revision)
+                _log(db, batch, pk, before, after, note)
+                _set(db, pk, before, after)
     return batch
 
 
@@ -104,51 +117,79 @@ def latest(db: sqlite3.Connection, reviewer: str) -> tuple[int, float] | None:
 
 
 def undo(db: sqlite3.Connection, reviewer: str) -> Undone | None:
-    """Takes back the reviewer's latest act that still stands; None when there is none left."""
-    with write(db):
-        found = db.execute(
-            "SELECT pk, action FROM batches WHERE reviewer = ? AND undone = 0 AND action NOT IN ('undo', 'redo')"
-            " ORDER BY pk DESC LIMIT 1",
-            (reviewer,),
-        ).fetchone()
-        return _replay(db, reviewer, found, "undo") if found else None
+    """Takes back the reviewer's latest act that still stands; None when there is none left.
+
+    As `decide` does, in chunks; should the program die between two, the next undo goes on with the same act.
+    """
+    return _replay(db, reviewer, _LATEST, "undo")
 
 
 def redo(db: sqlite3.Connection, reviewer: str) -> Undone | None:
     """Brings back the act that was undone last, unless the reviewer has acted since; None when there is none."""
-    with write(db):
-        found = db.execute(
-            "SELECT b.pk, b.action FROM batches b WHERE b.reviewer = ? AND b.undone = 1 AND NOT EXISTS ("
-            "  SELECT 1 FROM batches later WHERE later.reviewer = b.reviewer AND later.action NOT IN ('undo', 'redo')"
-            "  AND later.pk > (SELECT max(u.pk) FROM batches u WHERE u.action = 'undo' AND u.target = b.pk))"
-            " ORDER BY b.pk LIMIT 1",
-            (reviewer,),
-        ).fetchone()
-        return _replay(db, reviewer, found, "redo") if found else None
+    return _replay(db, reviewer, _NEXT_UNDONE, "redo")
 
 
-def _replay(
-    db: sqlite3.Connection, reviewer: str, target: tuple[int, str], direction: Literal["undo", "redo"]
-) -> Undone:
-    batch_pk, action = target
-    entries = db.execute(
-        "SELECT trajectory, before_status, before_fault, before_revision, after_status, after_fault, after_revision"
-        " FROM decisions WHERE batch = ? ORDER BY pk",
-        (batch_pk,),
-    ).fetchall()
-    batch = _batch(db, reviewer, direction, len(entries), batch_pk)
-    done, skipped = [], 0
-    for pk, *states in entries:
+_LATEST = (
+    "SELECT pk, action FROM batches WHERE reviewer = ? AND undone = 0 AND action NOT IN ('undo', 'redo')"
+    " ORDER BY pk DESC LIMIT 1"
+)
+_NEXT_UNDONE = (
+    "SELECT b.pk, b.action FROM batches b WHERE b.reviewer = ? AND b.undone = 1 AND NOT EXISTS ("
+    "  SELECT 1 FROM batches later WHERE later.reviewer = b.reviewer AND later.action NOT IN ('undo', 'redo')"
+    "  AND later.pk > (SELECT max(u.pk) FROM batches u WHERE u.action = 'undo' AND u.target = b.pk))"
+    " ORDER BY b.pk LIMIT 1"
+)
+
+
+def _replay(db: sqlite3.Connection, reviewer: str, which: str, direction: Literal["undo", "redo"]) -> Undone | None:
+    """Goes through the entries of the act that `which` finds; only with the last of them it counts as done."""
+    done: list[int] = []
+    batch, seen, last, ended = 0, 0, 0, False
+    while not ended:
+        if batch:
+            _give_way()
+        with write(db):
+            if not batch:
+                found = db.execute(which, (reviewer,)).fetchone()
+                if found is None:
+                    return None
+                target, action = found
+                (size,) = db.execute("SELECT count(*) FROM decisions WHERE batch = ?", (target,)).fetchone()
+                batch = _batch(db, reviewer, direction, size, target)
+            entries = db.execute(
+                "SELECT pk, trajectory, before_status, before_fault, before_revision, after_status, after_fault,"
+                " after_revision FROM decisions WHERE batch = ? AND pk > ? ORDER BY pk LIMIT ?",
+                (target, last, CHUNK),
+            ).fetchall()
+            done += _turn(db, batch, entries, back=direction == "undo")
+            seen += len(entries)
+            ended = len(entries) < CHUNK
+            if ended:
+                db.execute("UPDATE batches SET undone = ? WHERE pk = ?", (direction == "undo", target))
+            else:
+                last = entries[-1][0]
+    return Undone(target, action, done, seen - len(done))
+
+
+def _turn(db: sqlite3.Connection, batch: int, entries: Sequence[tuple[Any, ...]], back: bool) -> list[int]:
+    """Puts trajectories to the other end of their entries; those that somebody else has changed since stay."""
+    done = []
+    for _, pk, *states in entries:
         before, after = State(*states[:3]), State(*states[3:])
-        source, goal = (after, before) if direction == "undo" else (before, after)
-        if _state(db, pk) != source:
-            skipped += 1
-            continue
-        _log(db, batch, pk, source, goal, None)
-        _set(db, pk, source, goal)
-        done.append(pk)
-    db.execute("UPDATE batches SET undone = ? WHERE pk = ?", (direction == "undo", batch_pk))
-    return Undone(batch_pk, action, done, skipped)
+        source, goal = (after, before) if back else (before, after)
+        if _state(db, pk) == source:
+            _log(db, batch, pk, source, goal, None)
+            _set(db, pk, source, goal)
+            done.append(pk)
+    return done
+
+
+def _give_way() -> None:
+    time.sleep(GIVE_WAY_S)
+
+
+def _undone(db: sqlite3.Connection, batch: int) -> bool:
+    return bool(db.execute("SELECT undone FROM batches WHERE pk = ?", (batch,)).fetchone()[0])
 
 
 def _batch(

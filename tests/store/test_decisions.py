@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import make_trajectory
@@ -38,6 +39,73 @@ def test_a_bulk_act_is_one_undo(db: sqlite3.Connection) -> None:
     assert undone and undone.pks == pks
     assert picture(db) == before
     assert decisions.undo(db, "ann") is None
+
+
+@pytest.mark.parametrize("chunk", [3, 20, 21])
+def test_a_bulk_act_in_chunks_is_one_undo_and_one_redo(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(decisions, "CHUNK", chunk)
+    pks = seeds(db, 20)
+    before = picture(db)
+    decisions.decide(db, pks, "approve", "ann")
+    after = picture(db)
+    assert after != before
+    assert decisions.undo(db, "ann") == decisions.Undone(1, "approve", pks, 0)
+    assert picture(db) == before
+    assert decisions.redo(db, "ann") == decisions.Undone(1, "approve", pks, 0)
+    assert picture(db) == after
+
+
+def test_others_write_between_the_chunks_of_an_act(
+    workspace: Workspace, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "CHUNK", 5)
+    first, *pks = seeds(db, 21)
+    other = workspace.connect()
+    monkeypatch.setattr(decisions, "_give_way", lambda: decisions.decide(other, [first], "flag", "bob"))
+    decisions.decide(db, pks, "approve", "ann")
+    assert {row.status for row in trajectories.rows(db, pks)} == {"approved"}
+    assert len(decisions.history(db, first)) == 3
+    other.close()
+
+
+def test_an_act_that_died_between_two_chunks_is_undone_by_one_undo(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "CHUNK", 5)
+    pks = seeds(db, 20)
+    before = picture(db)
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    for act in (lambda: decisions.decide(db, pks, "approve", "ann"), lambda: decisions.undo(db, "ann")):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(decisions, "_give_way", die)
+            act()
+    assert picture(db) == before
+    assert decisions.undo(db, "ann") is not None
+    assert picture(db) == before
+    assert decisions.undo(db, "ann") is None
+
+
+def test_an_act_that_is_undone_from_elsewhere_ends(
+    workspace: Workspace, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "CHUNK", 5)
+    pks = seeds(db, 20)
+    before = picture(db)
+    other = workspace.connect()
+
+    def undo_once() -> None:
+        monkeypatch.setattr(decisions, "_give_way", lambda: None)
+        decisions.undo(other, "ann")
+
+    monkeypatch.setattr(decisions, "_give_way", undo_once)
+    decisions.decide(db, pks, "approve", "ann")
+    assert picture(db) == before
+    other.close()
 
 
 def test_an_edit_moves_text_search_and_figures_and_undo_moves_them_back(db: sqlite3.Connection) -> None:
