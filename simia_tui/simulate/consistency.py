@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from simia_tui.model import ToolCall
-from simia_tui.simulate.entities import Seen, mentioned, parsed, records, same
+from simia_tui.simulate import lists
+from simia_tui.simulate.entities import Key, Seen, mentioned, parsed, records, same
 from simia_tui.simulate.ledger import Contradiction, Ledger, Op, PatchError, apply, pointer, target
 
 
@@ -35,7 +36,7 @@ def examine(ledger: Ledger, call: ToolCall, answer: Answer, reads: bool) -> Exam
     if answer.is_error:
         return _refusal(ledger, call, answer)
     shown = list(records(parsed(answer.text)))
-    return _read(ledger, answer, shown) if reads else _write(ledger, call, answer, shown)
+    return _read(ledger, call, answer, shown) if reads else _write(ledger, call, answer, shown)
 
 
 def learned(ledger: Ledger, call: ToolCall, answer: Answer, reads: bool) -> Ledger:
@@ -80,7 +81,7 @@ def _ids(value: Any) -> list[Any]:
     return [own for own in values if isinstance(own, str | int) and not isinstance(own, bool) and str(own)]
 
 
-def _read(ledger: Ledger, answer: Answer, shown: Sequence[Seen]) -> Examined:
+def _read(ledger: Ledger, call: ToolCall, answer: Answer, shown: Sequence[Seen]) -> Examined:
     additions = [op for op in answer.patch if _only_adds(ledger, op)]
     found = [
         Contradiction(
@@ -94,7 +95,25 @@ def _read(ledger: Ledger, answer: Answer, shown: Sequence[Seen]) -> Examined:
     grown = ledger.after_read(additions, ())
     for seen in shown:
         found.extend(_told_otherwise(grown, seen))
-    return Examined(grown.after_read((), shown), tuple(found), _mended(answer, shown, found, additions))
+    mended = _mended(answer, found, additions)
+    if gaps := list(lists.missing(grown, call, parsed(answer.text))):
+        found += [_left_out(key) for _, key in gaps]
+        mended = _completed(grown, call, mended)
+    return Examined(grown.after_read((), shown), tuple(found), mended)
+
+
+def _left_out(key: Key) -> Contradiction:
+    kind, own = key
+    message = f"The list leaves out {kind} {own}, which the ledger holds and which belongs there."
+    return Contradiction(kind="missing", message=message, record=f"{kind} {own}")
+
+
+def _completed(ledger: Ledger, call: ToolCall, answer: Answer) -> Answer:
+    """The answer with every record that its lists leave out."""
+    value = parsed(answer.text)
+    for shown, key in list(lists.missing(ledger, call, value)):
+        shown.rows.append(lists.filled(ledger, shown, key))
+    return answer._replace(text=json.dumps(value, ensure_ascii=False))
 
 
 def _only_adds(ledger: Ledger, op: Op) -> bool:
@@ -176,7 +195,7 @@ def _write(ledger: Ledger, call: ToolCall, answer: Answer, shown: Sequence[Seen]
     )
     patch = (*answer.patch, *extra)
     taken = ledger.after_write((call.name, call.arguments), patch, shown, texts)
-    return Examined(taken, tuple(found), _mended(answer, shown, found, patch))
+    return Examined(taken, tuple(found), _mended(answer, found, patch))
 
 
 def _own(after: Ledger, shown: Sequence[Seen]) -> list[Seen]:
@@ -206,7 +225,7 @@ def _contradiction(kind: Any, message: str, seen: Seen, name: str, known: Any) -
     return Contradiction(kind=kind, message=message, record=" ".join(seen.key), field=name, known=known, told=told)
 
 
-def _mended(answer: Answer, shown: Sequence[Seen], found: Sequence[Contradiction], patch: Sequence[Op]) -> Answer:
+def _mended(answer: Answer, found: Sequence[Contradiction], patch: Sequence[Op]) -> Answer:
     """The answer with the ledger's value wherever it shows another one without a reason."""
     wrong = {
         (item.record, item.field): item.known for item in found if item.kind in ("changed", "own patch") and item.firm

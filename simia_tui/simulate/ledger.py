@@ -34,7 +34,9 @@ class Contradiction(Record):
     `firm`: nothing can explain it. Otherwise an earlier write may have changed the value on the side without saying so.
     """
 
-    kind: Literal["changed", "denied", "unrecorded", "own patch", "read writes", "refusal writes", "no patch"]
+    kind: Literal[
+        "changed", "denied", "missing", "unrecorded", "own patch", "read writes", "refusal writes", "no patch"
+    ]
     message: str
     record: str = ""
     field: str = ""
