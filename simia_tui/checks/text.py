@@ -105,12 +105,12 @@ def tool_markup(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 
 
 _SIMULATOR_TEXT = re.compile(
-    r"^[ \t]*(?:</?(?:policy|tools|exemplar|request)>|\{[ \t]*\"end\"[ \t]*:[ \t]*true[ \t]*\}|Variation: \d+)"
+    r"^[ \t]*(?:</?(?:policy|tools|errors|exemplar|request)>|\{[ \t]*\"end\"[ \t]*:[ \t]*true[ \t]*\}|Variation: \d+)"
     r"[ \t]*\r?$",
     re.MULTILINE,
 )
 
-SIMULATOR = Screen(r'</?(?:policy|tools|exemplar|request)>|\{[ \t]*"end"[ \t]*:[ \t]*true|Variation: ')
+SIMULATOR = Screen(r'</?(?:policy|tools|errors|exemplar|request)>|\{[ \t]*"end"[ \t]*:[ \t]*true|Variation: ')
 
 
 @check(

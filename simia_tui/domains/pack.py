@@ -81,6 +81,12 @@ class ErrorTemplate:
     text: str
     tools: tuple[str, ...] = ()
 
+    @property
+    def line(self) -> str:
+        """As a prompt shows it: who says it, what is said, and why."""
+        tools = f"{', '.join(self.tools)}: " if self.tools else ""
+        return f"- {tools}{self.text} ({self.cause})"
+
 
 @dataclass(frozen=True)
 class Pack:
@@ -104,6 +110,11 @@ class Pack:
     def kinds(self) -> list[str]:
         """The kinds of prompt that the pack has, or has from what it extends; sorted."""
         return sorted({path.stem for folder in self.folders for path in folder.glob("*.md")} - {"policy"})
+
+    @property
+    def refusals(self) -> str:
+        """The catalogue of errors as prompts show it, a line each."""
+        return "\n".join(error.line for error in self.errors) or "(none is known; word them as such tools would)"
 
     def template(self, kind: str) -> PromptTemplate:
         """The template `<kind>.md`.

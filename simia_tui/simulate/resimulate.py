@@ -47,6 +47,7 @@ class Writer:
             "rules": rules_of(pack),
             "policy": episode.policy or pack.policy or "(no policy is given; act as a careful assistant would)",
             "tools": lines([tool_line(tool) for tool in tools]),
+            "errors": pack.refusals,
             "exemplar": lines([turn_line(one) for one in seed.turns]),
             "kept": lines([turn_line(one) for one in episode.turns[:turn]]),
             "former": lines([turn_line(one) for one in former]),

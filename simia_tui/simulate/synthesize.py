@@ -45,6 +45,7 @@ class Writer:
         self._static = {
             "policy": seed.policy or pack.policy or "(no policy is given; act as a careful assistant would)",
             "tools": "\n".join(_line(tool_line(tool)) for tool in tools),
+            "errors": pack.refusals,
             "exemplar": "\n".join(_line(turn_line(turn)) for turn in seed.turns),
             "turns": str(len(seed.turns)),
         }

@@ -80,6 +80,7 @@ class SimulatedTools:
         if trust is Trust.EXECUTED:
             raise ValueError("a simulated tool is not executed")
         self._ask, self._template, self._trust = ask, pack.template("simulate_tool"), trust
+        self._errors = pack.refusals
         self._patience = patience or Patience()
 
     @property
@@ -93,6 +94,7 @@ class SimulatedTools:
             {
                 "policy": task.seed.policy or "(none)",
                 "tools": lines([tool_line(tool) for tool in task.seed.tools]),
+                "errors": self._errors,
                 "examples": lines(recorded_exchanges(task.seed)),
                 "feedback": _FEEDBACK[task.controls.feedback],
                 "weaknesses": "\n".join(f"- {text}" for text in task.controls.errors.weaknesses) or "- none",

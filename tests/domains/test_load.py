@@ -52,20 +52,21 @@ def test_the_version_follows_the_text(tmp_path: Path) -> None:
 
 def test_data_is_never_read_as_a_template() -> None:
     template = load("generic", [resources.prompts()]).template("synthesize")
-    values = dict.fromkeys(("policy", "tools", "exemplar", "turns", "axes"), "$variation ${x} $")
+    values = dict.fromkeys(("policy", "tools", "errors", "exemplar", "turns", "axes"), "$variation ${x} $")
     text = template.fill({**values, "variation": "7"})
-    assert text.count("$variation ${x} $") == 5
+    assert text.count("$variation ${x} $") == len(values)
     assert text.rstrip().endswith("Variation: 7\n</request>")
 
 
 def test_the_shipped_prompt_has_its_blocks_in_order_and_what_varies_last() -> None:
     text = load("library", [resources.prompts()]).template("synthesize").text
     lines = text.splitlines()
-    marks = [f"<{end}{name}>" for name in ("policy", "tools", "exemplar", "request") for end in ("", "/")]
+    marks = [f"<{end}{name}>" for name in ("policy", "tools", "errors", "exemplar", "request") for end in ("", "/")]
     assert [line for line in lines if line in marks] == marks
-    places = [text.index(name) for name in ("$policy", "$tools", "$exemplar", "$turns", "$axes", "$variation")]
+    names = ("$policy", "$tools", "$errors", "$exemplar", "$turns", "$axes", "$variation")
+    places = [text.index(name) for name in names]
     assert places == sorted(places)
-    assert text.count("$") == 6
+    assert text.count("$") == len(names)
 
 
 @pytest.mark.parametrize("name", ["nowhere", "", "../generic", "/generic", ".", "generic/../library"])
