@@ -50,3 +50,28 @@ def yields(db: sqlite3.Connection) -> Yield:
         waiting=statuses.get("pending", 0) + statuses.get("flagged", 0),
         approved=statuses.get("approved", 0),
     )
+
+
+class Failed(NamedTuple):
+    """Tasks of a job that failed for one reason; `ord` is the first of them."""
+
+    why: str
+    n: int
+    ord: int
+
+
+def failures(db: sqlite3.Connection, job: int, limit: int) -> list[Failed]:
+    """Why tasks of a job failed, the most frequent reason first."""
+    found = db.execute(
+        "SELECT coalesce(why, 'no reason is known'), count(*), min(ord) FROM tasks WHERE job = ? AND state = 'failed'"
+        " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
+        (job, limit),
+    ).fetchall()
+    return [Failed._make(values) for values in found]
+
+
+def statuses(db: sqlite3.Connection, job: int) -> dict[str, int]:
+    """How many episodes of a job have each status."""
+    return dict(
+        db.execute("SELECT status, count(*) FROM trajectories WHERE job = ? GROUP BY status", (job,)).fetchall()
+    )

@@ -53,7 +53,7 @@ async def test_a_running_job_shows_how_far_it_is_and_can_be_paused_and_ended(fil
     db = filled.connect()
     async with opened(filled) as bench:
         text = await bench.keys("g", "j")
-        assert "64/200" in text and "2 failed" in text and "cost free" in text and "427,316 in" in text
+        assert "64/200" in text and "2 failed" in text and "cost       free" in text and "427,316 in" in text
         assert "Pause/go on" in bench.bar and "Cancel" in bench.bar and "Retry failed" in bench.bar
         await bench.keys("p")
         assert jobs.desired(db, 1) == "paused"

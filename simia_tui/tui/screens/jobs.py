@@ -1,27 +1,36 @@
 """Jobs: what runs in the background, how far it is, what it costs, and why it stands still."""
 
+import sqlite3
+import time
 from array import array
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
-from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.worker import Worker
 
 from simia_tui.model import Job, JobStatus
-from simia_tui.services import processes, synthesis
+from simia_tui.services import progress, synthesis
+from simia_tui.services.progress import Standing
 from simia_tui.store import jobs
+from simia_tui.store.connection import explain
 from simia_tui.tui.screens.base import RoomScreen
+from simia_tui.tui.screens.queue import QueueScreen
 from simia_tui.tui.screens.reasons import ConfirmStrip
 from simia_tui.tui.state.news import SIGNS, cost_usd
-from simia_tui.tui.state.rates import Rate, Rates
-from simia_tui.tui.text import visible
+from simia_tui.tui.state.rates import Rates
 from simia_tui.tui.widgets.bar import ProgressText, money
+from simia_tui.tui.widgets.card_sheet import CardSheet
+from simia_tui.tui.widgets.job_lines import job_lines
 from simia_tui.tui.widgets.record_table import Column, RecordTable
 
-FAULTS_SHOWN = 8
+LOOK = "job"
+"""The group of the threads that read the job under the cursor."""
+
 INK = {
     "done": "success",
     "failed": "error",
@@ -40,30 +49,40 @@ def _cost(job: Job) -> str:
 COLUMNS: tuple[Column[Job], ...] = (
     Column("job", lambda job: str(job.id), width=4, right=True),
     Column("state", lambda job: [(f"{SIGNS[job.status]} {job.status}", INK[job.status])], width=11),
-    Column("kind", lambda job: job.kind, width=11, drop=2),
+    Column("kind", lambda job: job.kind, width=11),
     Column("done", lambda job: f"{job.done:,}/{job.target:,}", width=13, right=True),
     Column("failed", lambda job: str(job.failed or ""), width=6, right=True),
     Column("cost", _cost, width=9, right=True, drop=1),
-    Column("model", lambda job: f"{job.spec.model}{' (demo)' if job.spec.demo else ''}", flex=1),
+    Column("model", lambda job: f"{job.spec.model}{' (demo)' if job.spec.demo else ''}", flex=1, drop=2),
 )
 
 
+@dataclass
+class Read(Message):
+    """What a thread has read of a job."""
+
+    found: Standing
+
+
 class JobsScreen(RoomScreen):
-    """The list of jobs; below it the one under the cursor."""
+    """The list of jobs; beside or below it the one under the cursor."""
 
     ROOM = "jobs"
-    PARTS = (RecordTable,)
+    PARTS = (RecordTable, CardSheet)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("S", "app.synthesize", "Simulate", id="jobs.new", tooltip="Start a job on the approved seeds"),
         Binding("p", "pause", "Pause/go on", id="jobs.pause", tooltip="Pause the job, or let it go on"),
         Binding("x", "cancel", "Cancel", id="jobs.cancel", tooltip="End the job; what came so far is kept"),
         Binding("r", "retry", "Retry failed", id="jobs.retry", tooltip="Give its failed tasks another round"),
+        Binding("tab", "app.focus_next", "Details", id="jobs.other", tooltip="Scroll the details, or back to the list"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._jobs: dict[int, Job] = {}
         self._rates = Rates()
+        self._found: Standing | None = None
+        self._reading = self._stale = False
 
     def body(self) -> Iterator[Widget]:
         with Container(id="jobs-room"):
@@ -76,63 +95,89 @@ class JobsScreen(RoomScreen):
             )
             with Vertical(id="job"):
                 yield ProgressText(id="progress")
-                yield Static("", id="job-facts", markup=False)
+                yield CardSheet(id="job-facts")
 
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one(RecordTable).focus()
-        # A rate falls while nothing is written, so the clock has to tick here.
+        # A rate falls and a pause runs out while nothing is written, so the clock has to tick here.
         self.set_interval(1.0, self._tick)
 
     def _tick(self) -> None:
-        if self.is_current and any(job.status is JobStatus.RUNNING for job in self._jobs.values()):
+        if self.is_current and any(not job.status.ended for job in self._jobs.values()):
             self._show_job()
 
     def refresh_data(self) -> None:
         self._jobs = {job.id: job for job in jobs.jobs(self.bench.db)}
         self.query_one(RecordTable).show(array("q", self._jobs))
         self._show_job()
+        self._look()
 
     def on_record_table_highlighted(self, _message: RecordTable.Highlighted) -> None:
+        self.query_one(CardSheet).jump(0)
         self._show_job()
+        self._look()
+
+    async def on_record_table_selected(self, _message: RecordTable.Selected) -> None:
+        """What the job brought, in its room."""
+        job = self._job
+        if job is None:
+            return
+        await self.app.switch_mode("seeds" if job.kind == "prefilter" else "episodes")
+        if isinstance(self.app.screen, QueueScreen):
+            self.app.screen.open("" if job.kind == "prefilter" else f"job:{job.id}")
 
     @property
     def _job(self) -> Job | None:
         pk = self.query_one(RecordTable).pk
         return self._jobs.get(pk) if pk is not None else None
 
+    def _look(self) -> None:
+        """Reads the job under the cursor in a thread, one look after the other."""
+        job = self._job
+        if job is None:
+            return
+        if self._reading:
+            self._stale = True
+            return
+        self._reading, self._stale = True, False
+        workspace, pk = self.bench.workspace, job.id
+
+        def look() -> None:
+            db = workspace.connect(readonly=True)
+            try:
+                self.post_message(Read(progress.standing(workspace, db, pk)))
+            except sqlite3.Error as error:
+                raise explain(error) from error
+            finally:
+                db.close()
+
+        self.run_worker(look, thread=True, group=LOOK, exit_on_error=False)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        super().on_worker_state_changed(event)
+        if event.worker.group == LOOK and event.worker.is_finished:
+            self._reading = False
+            if self._stale:
+                self._look()
+
+    def on_read(self, message: Read) -> None:
+        self._found = message.found
+        self._show_job()
+
     def _show_job(self) -> None:
         self.refresh_bindings()
-        job = self._job
-        facts = self.query_one("#job-facts", Static)
+        job, sheet, bar = self._job, self.query_one(CardSheet), self.query_one(ProgressText)
+        bar.display = job is not None
         if job is None:
-            facts.update(Content(""))
+            sheet.show(lambda width: [])
             return
         rate = self._rates.of(job)
-        progress = self.query_one(ProgressText)
-        progress.show(job.done, job.target, failed=job.failed, rate=rate.per_second, left=rate.left, cost=cost_usd(job))
-        facts.update(Content("\n".join(self._facts(job, rate))))
-
-    def _facts(self, job: Job, rate: Rate) -> list[str]:
-        db = self.bench.db
-        worker = processes.worker_pid(self.bench.workspace)
-        at_work = f"worker process {worker}" if worker else "no worker at work"
-        outcomes = ", ".join(f"{n:,} {outcome}" for outcome, n in jobs.outcome_counts(db, job.id).items())
-        budget = f" of {money(job.spec.budget_usd)}" if job.spec.budget_usd else ""
-        lines = [
-            visible(job.reason) if job.reason else "",
-            f"attempts   {outcomes or 'none yet'}",
-            f"in flight  {job.in_flight} of {job.spec.concurrency}; {at_work}",
-            f"tokens     {job.tokens_in:,} in, {job.tokens_out:,} out; cost {_cost(job)}{budget}",
-            f"simulator  {visible(job.spec.model)} at {visible(job.spec.endpoint)}; random seed {job.spec.random_seed}",
-        ]
-        faults = jobs.attempts(db, job.id, FAULTS_SHOWN, only_faults=True)
-        if faults:
-            lines += ["", "latest faults"]
-            lines += [
-                f"  task {a.ord}, try {a.n}: {a.outcome or 'in flight'}  {visible(a.message or '')}" for a in faults
-            ]
-        return lines
+        bar.show(job.done, job.target, failed=job.failed, rate=rate.per_second, left=rate.left, cost=cost_usd(job))
+        if self._found is None or self._found.job.id != job.id:
+            return
+        found, now = self._found._replace(job=job), time.time()
+        sheet.show(lambda width: job_lines(found, rate, width, now), keep=True)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what the job under the cursor can do stands in the key bar."""
