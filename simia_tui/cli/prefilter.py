@@ -16,6 +16,7 @@ from simia_tui.store import Query, screenings
 @click.option("--concurrency", type=int, default=16, show_default=True, help="Requests in flight at a time.")
 @click.option("--budget", type=float, help="Stop before this many USD are spent.")
 @click.option("--demo", is_flag=True, help="Use the offline demo model even if an endpoint is set up.")
+@click.option("--batch", is_flag=True, help="By the endpoint's Batch API: half the price, within 24 hours.")
 @click.option("--wait", is_flag=True, help="Wait until the job is over.")
 @json_option
 @workspace_option
@@ -25,6 +26,7 @@ def prefilter_command(
     concurrency: int,
     budget: float | None,
     demo: bool,
+    batch: bool,
     wait: bool,
     as_json: bool,
     workspace: str,
@@ -41,6 +43,7 @@ def prefilter_command(
         model=model,
         concurrency=concurrency,
         budget_usd=budget,
+        batch=batch,
     )
     job = prefiltering.queue(opened, db, planned)
     if not as_json:

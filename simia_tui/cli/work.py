@@ -48,6 +48,7 @@ from simia_tui.tui.text import visible
     help="Failed tasks are replaced by at most this share of N.",
 )
 @click.option("--preview", is_flag=True, help="Only five samples, with a forecast of cost and time for N.")
+@click.option("--batch", is_flag=True, help="By the endpoint's Batch API: half the price, within 24 hours.")
 @click.option("--wait", is_flag=True, help="Wait until the job is over.")
 @json_option
 @workspace_option
@@ -66,6 +67,7 @@ def synthesize_command(
     target: str | None,
     spare: float,
     preview: bool,
+    batch: bool,
     wait: bool,
     as_json: bool,
     workspace: str,
@@ -91,6 +93,7 @@ def synthesize_command(
         feedback=feedback,
         target=coverage.read_target(target) if target else None,
         spare=spare,
+        batch=batch,
     )
     if preview:
         _preview(opened, db, planned, as_json)
@@ -243,10 +246,12 @@ def _control(verb: str, help_text: str) -> click.Command:
         db = opened.connect()
         if verb == "resume":
             synthesis.resume(opened, db, job_id)
+        elif verb == "cancel":
+            synthesis.cancel(opened, db, job_id)
         elif verb == "retry":
             synthesis.retry(opened, db, job_id)
         else:
-            jobs.set_desired(db, job_id, "paused" if verb == "pause" else "cancelled")
+            jobs.set_desired(db, job_id, "paused")
         job = jobs.job(db, job_id)
         if as_json:
             print_json(job_json(job))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simia_tui.errors import SimiaError, UsageError
+from simia_tui.jobs.batches import BatchRunner
 from simia_tui.jobs.breaker import Breaker
 from simia_tui.jobs.journal import Journal
 from simia_tui.jobs.resimulation import Resimulation
@@ -224,6 +225,9 @@ class Desk:
             endpoint, slots = self._endpoint(job, stack), self._slots_of(job)
             breaker = self._breakers.setdefault(job.id, Breaker())
             async with Client(endpoint, job.spec.concurrency) as client:
+                if job.spec.batch:
+                    self._preparing.discard(job.id)
+                    return await BatchRunner(self._journal, job, share, client, self._stop).run()
                 runner = Runner(self._journal, job, share, client, slots, breaker, self._stop)
                 with slots.used_by(runner):
                     self._preparing.discard(job.id)

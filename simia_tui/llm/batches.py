@@ -5,7 +5,7 @@ was cancelled has an output file with the rows that were done, and these are pai
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simia_tui.llm.client import Client, Reply
@@ -116,16 +116,19 @@ class Batches:
         return lines
 
     def replies(
-        self, lines: Iterable[bytes], asked: Mapping[str, Mapping[str, Any]], max_tokens: int
+        self, lines: Iterable[bytes], asked: Callable[[str], Mapping[str, Any] | None], max_tokens: int
     ) -> Iterator[tuple[str, Reply]]:
-        """The reply to each of the requests `asked` (bodies by name) that the lines answer, each once."""
+        """The replies in the lines, with the names of their requests; each name once, the first line counts.
+
+        `asked` gives the body of a request by its name; None: nobody waits for it.
+        """
         seen: set[str] = set()
-        for line in lines:
-            row = _object(line)
+        for row in map(_object, lines):
             name = row.get("custom_id")
-            if isinstance(name, str) and name in asked and name not in seen:
-                seen.add(name)
-                yield name, self._reply(row, asked[name], max_tokens)
+            if not isinstance(name, str) or name in seen or (body := asked(name)) is None:
+                continue
+            seen.add(name)
+            yield name, self._reply(row, body, max_tokens)
 
     def _reply(self, row: Mapping[str, Any], body: Mapping[str, Any], max_tokens: int) -> Reply:
         error, response = row.get("error"), row.get("response")

@@ -7,7 +7,7 @@ from simia_tui import domains
 from simia_tui.errors import UsageError
 from simia_tui.model import Job, JobStatus, PrefilterSpec
 from simia_tui.services import processes
-from simia_tui.services.synthesis import asked_of, require_price
+from simia_tui.services.asking import addressed
 from simia_tui.settings import Settings
 from simia_tui.simulate import prefilter
 from simia_tui.store import Query, Workspace, jobs, screenings, trajectories
@@ -37,26 +37,20 @@ def plan(
     model: str | None = None,
     concurrency: int = 16,
     budget_usd: float | None = None,
+    batch: bool = False,
 ) -> Plan:
     """A job over the seeds that `query` matches; free rule checks first.
 
     Raises:
         UsageError: a number makes no sense, nothing matches, or the settings describe no whole endpoint.
     """
-    if concurrency < 1:
-        raise UsageError("The concurrency must be at least 1.")
-    if budget_usd is not None and budget_usd <= 0:
-        raise UsageError("The budget must be more than 0 USD.")
     matched = trajectories.ids(db, query.but(kind="seed"))
     if not matched:
         raise UsageError(
             "No seed matches; `simia seeds list` shows them, and --where chooses others than pending ones."
         )
-    spec = PrefilterSpec(domain=query.domain, concurrency=concurrency, budget_usd=budget_usd)
-    spec = spec.model_copy(update=asked_of(settings, "prefilter", model))
-    if budget_usd is not None:
-        require_price(spec)
-    planned = Plan(spec)
+    spec = PrefilterSpec(domain=query.domain, concurrency=concurrency, budget_usd=budget_usd, batch=batch)
+    planned = Plan(addressed(spec, settings, "prefilter", model))
     versions: dict[str, str] = {}
     for pk in matched:
         _settle(workspace, db, planned, pk, versions)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from simia_tui.errors import UsageError
 from simia_tui.model import Job, JobSpec, ResimulateSpec, SynthesizeSpec, Trajectory
 from simia_tui.services import processes, reshaping, reviewing
-from simia_tui.services.synthesis import asked_of, require_price
+from simia_tui.services.asking import asked_of, require_price
 from simia_tui.settings import Settings
 from simia_tui.store import Workspace, jobs, remakes, trajectories
 from simia_tui.store.remakes import Remade, Remake, Stage, Taken, Wish

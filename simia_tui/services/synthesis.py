@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from simia_tui.errors import UsageError
-from simia_tui.model import Job, JobSpec, SynthesizeSpec
+from simia_tui.model import Job, SynthesizeSpec
 from simia_tui.services import processes
+from simia_tui.services.asking import addressed
 from simia_tui.services.coverage import seeds_for
-from simia_tui.settings import Price, Role, Settings
+from simia_tui.settings import Settings
 from simia_tui.store import Query, Workspace, jobs, trajectories
-
-DEMO_PRICE = {"input": 0.0, "cached": 0.0, "output": 0.0}
-_AS_SET = ("base_url", "key_env", "api", "api_version", "reasoning_effort", "service_tier")
-"""Fields of an endpoint that go into the spec as they are."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +42,14 @@ def plan(
 ) -> Plan:
     """A job of `n` tasks over the approved seeds (of `domain`), each used about equally often.
 
-    `controls` are further fields of the spec: `axes`, `errors`, `feedback`, `spare`, `target`. A target narrows the
-    seeds to those that have its tool.
+    `controls` are further fields of the spec: `axes`, `errors`, `feedback`, `spare`, `target`, `batch`. A target
+    narrows the seeds to those that have its tool.
 
     Raises:
         UsageError: a number makes no sense, no seed is approved, or the settings describe no whole endpoint.
     """
     if n < 1:
         raise UsageError("The number of episodes must be at least 1.")
-    if concurrency < 1:
-        raise UsageError("The concurrency must be at least 1.")
-    if budget_usd is not None and budget_usd <= 0:
-        raise UsageError("The budget must be more than 0 USD.")
     seeds: Sequence[int] = trajectories.ids(db, Query(kind="seed", status="approved", domain=domain))
     if not seeds:
         where = f" of domain {domain}" if domain else ""
@@ -73,52 +66,11 @@ def plan(
         defect_rate=defect_rate,
         **controls,
     )
-    spec = spec.model_copy(update=asked_of(settings, "simulator", model))
+    spec = addressed(spec, settings, "simulator", model)
     if spec.demo:
         # The demo model varies little outside its own domain, and everybody knows it.
         spec = spec.model_copy(update={"most_copies": None})
-    if budget_usd is not None:
-        require_price(spec)
     return Plan(spec, draw(seeds, n, random_seed))
-
-
-def asked_of(settings: Settings, role: Role, model: str | None = None) -> dict[str, Any]:
-    """The fields of a spec that say whom a job asks: the endpoint of `role` (or another `model` of it), or the demo.
-
-    Raises:
-        UsageError: a model is named, but there is no endpoint.
-    """
-    endpoint = settings.endpoint_of(role)
-    if endpoint is not None:
-        model = model or endpoint.model
-        price = settings.price_of(endpoint, model)
-        return {
-            "demo": False,
-            "endpoint": endpoint.name,
-            **{name: getattr(endpoint, name) for name in _AS_SET},
-            "model": model,
-            "structured": endpoint.offers,
-            "price": price.model_dump(exclude_none=True) if price else None,
-        }
-    if model is not None:
-        raise UsageError(f"No endpoint is set up, so {model} cannot be asked; add one to simia.toml or unset --model.")
-    return {"price": DEMO_PRICE}
-
-
-def require_price(spec: JobSpec) -> None:
-    """A budget needs a price.
-
-    Raises:
-        UsageError: the price of the spec's model is not known.
-    """
-    # The workbench plans jobs too, and its process must not load the LLM client before one is planned.
-    from simia_tui.llm import price_of
-
-    if price_of(spec.model, Price.model_validate(spec.price) if spec.price else None) is None:
-        table = f'[prices."{spec.model}"]'
-        raise UsageError(
-            f"The price of {spec.model} is not known, so no budget can be kept; add {table} to simia.toml."
-        )
 
 
 def draw(seeds: Sequence[int], n: int, random_seed: int) -> list[int]:
@@ -140,6 +92,9 @@ def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan) -> Job:
 PREVIEW = 5
 """Samples of a preview."""
 
+BATCH_S = 24 * 3600.0
+"""How long a batch may take."""
+
 
 class Forecast(NamedTuple):
     """What a preview job foretells of one of `n` episodes: cost in 1e-9 USD (None: price unknown) and seconds.
@@ -155,8 +110,9 @@ class Forecast(NamedTuple):
 
 
 def preview(planned: Plan, n: int = PREVIEW) -> Plan:
-    """The same job with the first few of its seeds, as a job of its own."""
-    return Plan(planned.spec.model_copy(update={"concurrency": min(n, planned.spec.concurrency)}), planned.seeds[:n])
+    """The same job with the first few of its seeds, as a job of its own that sends its requests one by one."""
+    changes = {"concurrency": min(n, planned.spec.concurrency), "batch": False}
+    return Plan(planned.spec.model_copy(update=changes), planned.seeds[:n])
 
 
 def forecast(db: sqlite3.Connection, job: Job, planned: Plan) -> Forecast:
@@ -171,13 +127,21 @@ def forecast(db: sqlite3.Connection, job: Job, planned: Plan) -> Forecast:
     n = len(planned.seeds)
     requests = n * len(asked) / job.done
     latency = sum(attempt.latency_ms or 0 for attempt in asked) / len(asked) / 1000
+    batch = planned.spec.batch
     return Forecast(
         n=n,
-        cost_nano=None if job.cost_nano is None else round(job.cost_nano / job.done * n),
-        seconds=max(1.0, requests / planned.spec.concurrency) * latency,
+        cost_nano=None if job.cost_nano is None else round(job.cost_nano / job.done * n / (2 if batch else 1)),
+        seconds=BATCH_S if batch else max(1.0, requests / planned.spec.concurrency) * latency,
         yield_=job.done / len(asked),
         cached=job.tokens_cached / job.tokens_in if job.tokens_in else 0.0,
     )
+
+
+def cancel(workspace: Workspace, db: sqlite3.Connection, pk: int) -> Job:
+    """Ends a job; a batch of it at an endpoint is called off, and what is done of that is fetched first."""
+    job = jobs.set_desired(db, pk, "cancelled")
+    reattach(workspace, db)
+    return job
 
 
 def resume(workspace: Workspace, db: sqlite3.Connection, pk: int) -> Job:

@@ -1,4 +1,4 @@
-"""The fault server and the kill loop. Test folders are no packages, so both are loaded by their path."""
+"""The servers and the kill loop. Test folders are no packages, so all are loaded by their path."""
 
 import importlib.util
 import sys
@@ -25,6 +25,12 @@ def load(name: str, folder: str) -> ModuleType:
 def faultserver() -> ModuleType:
     """The module of the fault server."""
     return load("faultserver", "llm")
+
+
+@pytest.fixture
+def batchserver() -> ModuleType:
+    """The module of the server with a Batch API."""
+    return load("batchserver", "llm")
 
 
 @pytest.fixture
