@@ -7,22 +7,24 @@ successes at random. A deck of refusals only cannot see a simulator that is too 
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from simia_tui.errors import SimiaError, UsageError
-from simia_tui.evaluation.calibration import Calibration, calibrate
+from simia_tui.evaluation.calibration import Calibration
 from simia_tui.evaluation.interval import Share, wilson
 from simia_tui.model import Fault
+from simia_tui.services import resimulation
+from simia_tui.services.calibrating import MOST_READ, calibration, from_report, to_report
 from simia_tui.services.observations import CardView, Found, Nearest, sampled, view
-from simia_tui.store import cards, decisions, trajectories
+from simia_tui.services.resimulation import Place
+from simia_tui.settings import Settings
+from simia_tui.store import Workspace, cards, decisions, jobs, remakes, trajectories
 from simia_tui.store.cards import Card, CardKind, Mask
 
 SIZES = (20, 40, 60, 100, 150)
 """Cards of a deck that can be asked for; three a minute is an honest pace."""
-MOST_READ = 600
-"""Episodes (or seeds) opened for one kind of card; beyond them a random sample stands for all."""
 KINDS: tuple[CardKind, ...] = ("error", "hidden", "control")
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "fits",
     "from_report",
     "mask",
+    "regenerate",
     "spread",
     "summary",
     "to_report",
@@ -72,64 +75,6 @@ _OF_REFUSALS = frozenset({CardVerdict.NO_RULE, CardVerdict.SUCCEED})
 def fits(verdict: CardVerdict, refused: bool) -> bool:
     """Whether `verdict` can be said of a refusal (or of a success)."""
     return verdict is not CardVerdict.FAIL if refused else verdict not in _OF_REFUSALS
-
-
-# -- simulated against real -----------------------------------------------------------------------------------------
-
-
-def calibration(db: sqlite3.Connection, domain: str | None = None, random_seed: int = 0) -> list[Calibration]:
-    """Simulated against real, for every domain that has episodes (or for one); seeds are the real side.
-
-    Rates count every observation of what was not rejected; templates come from the errors of at most `MOST_READ`
-    trajectories a side. Reads bodies: run it in a thread.
-    """
-    ours, real = cards.rates(db, "episode"), cards.rates(db, "seed")
-    rng = random.Random(random_seed)
-    return [
-        calibrate(
-            name,
-            ours[name],
-            real.get(name, (0, 0)),
-            _templates(sampled(db, cards.with_errors(db, "episode", name), MOST_READ, rng)),
-            _templates(sampled(db, cards.with_errors(db, "seed", name), MOST_READ, rng)),
-        )
-        for name in ours
-        if domain in (None, name)
-    ]
-
-
-def _templates(found: Sequence[Found]) -> list[str]:
-    return [item.template for item in found if item.refused]
-
-
-def to_report(found: Sequence[Calibration]) -> dict[str, Any]:
-    """What a deck keeps of the comparison."""
-    return {
-        "domains": [
-            {
-                "domain": c.domain,
-                "simulated": [c.rate.simulated.k, c.rate.simulated.n],
-                "real": [c.rate.real.k, c.rate.real.n],
-                "templates": dict(c.simulated),
-                "real_templates": dict(c.real),
-            }
-            for c in found
-        ]
-    }
-
-
-def from_report(report: dict[str, Any]) -> list[Calibration]:
-    """The comparison as it stood when the deck was drawn."""
-    return [
-        calibrate(
-            entry["domain"],
-            (entry["simulated"][0], entry["simulated"][1]),
-            (entry["real"][0], entry["real"][1]),
-            list(Counter(entry["templates"]).elements()),
-            list(Counter(entry["real_templates"]).elements()),
-        )
-        for entry in report["domains"]
-    ]
 
 
 # -- drawing --------------------------------------------------------------------------------------------------------
@@ -227,7 +172,10 @@ class KindResult(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """A deck as it stands. `touched` are the episodes with a bad card that are not rejected yet."""
+    """A deck as it stands. `touched` are the episodes with a bad card that are not rejected yet.
+
+    `anew` is where those of them begin to be wrong whose body is still the one that was judged.
+    """
 
     kinds: tuple[KindResult, ...]
     flagged: int
@@ -235,6 +183,7 @@ class Summary(NamedTuple):
     touched: tuple[int, ...]
     masks: tuple[Mask, ...]
     outcome: cards.Outcome | None
+    anew: dict[int, Place]
 
 
 def summary(db: sqlite3.Connection, deck: int) -> Summary:
@@ -250,7 +199,21 @@ def summary(db: sqlite3.Connection, deck: int) -> Summary:
         tuple(pk for pk, row in rows.items() if row.status != "rejected"),
         tuple(dict.fromkeys(mask for mask in masks if rows[mask.trajectory].revision == mask.revision)),
         cards.outcome(db, deck),
+        _anew(judged, rows),
     )
+
+
+def _anew(judged: Sequence[cards.Judged], rows: Mapping[int, trajectories.Row]) -> dict[int, Place]:
+    """From its first bad observation on, each with what was said of all of them."""
+    places: dict[int, Place] = {}
+    for card, verdict in sorted(judged, key=lambda item: item.card.turn):
+        row = rows.get(card.trajectory)
+        if verdict not in BAD or row is None or row.status == "rejected" or row.revision != card.revision:
+            continue
+        said = f"A reviewer says of the answer of {card.tool} in turn {card.turn + 1}: {verdict}."
+        known = places.get(card.trajectory)
+        places[card.trajectory] = Place(card.turn, said) if known is None else Place(known.turn, f"{known.why} {said}")
+    return places
 
 
 def _result(kind: CardKind, judged: Sequence[cards.Judged]) -> KindResult:
@@ -297,11 +260,31 @@ def mask(db: sqlite3.Connection, deck: int, reviewer: str) -> int:
     return len(wanted)
 
 
+def regenerate(workspace: Workspace, db: sqlite3.Connection, settings: Settings, deck: int, reviewer: str) -> int:
+    """Has every episode with a bad card written anew from its first bad observation on; returns how many.
+
+    What rests on those observations is masked until a new end is taken. One undo lifts the masks and withdraws all.
+
+    Raises:
+        UsageError: no episode is left to write anew, or the settings describe no whole endpoint.
+    """
+    now = summary(db, deck)
+    if not now.anew:
+        raise UsageError("No episode is left to write anew: none has a bad card, or all were rejected or changed.")
+    planned = resimulation.plan(db, settings, now.anew)
+    asked = {wish.trajectory for wish in planned.wishes}
+    masks = [m for m in now.masks if m.trajectory in asked and m.turn not in cards.masked_turns(db, m.trajectory)]
+    job = resimulation.queue(workspace, db, planned, reviewer)
+    cards.add_outcome(db, deck, reviewer, "mask", len(asked), masks=masks, job=job.id)
+    return len(asked)
+
+
 def undo(db: sqlite3.Connection, deck: int, reviewer: str) -> str | None:
     """Takes back the reviewer's latest act on the deck, also one of an earlier session; says what it was, or None.
 
     Raises:
-        UsageError: the act is an exclusion and the reviewer has decided on other things since.
+        UsageError: the act is an exclusion and the reviewer has decided on other things since, or a new end that came
+            of it was taken.
     """
     done = cards.outcome(db, deck)
     if done is None:
@@ -310,5 +293,17 @@ def undo(db: sqlite3.Connection, deck: int, reviewer: str) -> str | None:
         if cards.latest_batch(db, reviewer) != done.batch:
             raise UsageError("You have decided on other things since the exclusion; undo those in Episodes first.")
         decisions.undo(db, reviewer)
-    cards.undo_outcome(db, done.pk)
-    return f"{'excluding' if done.action == 'exclude' else 'masking'} {done.size:,}"
+    if done.job is not None:
+        _stop(db, done.job)
+    cards.undo_outcome(db, done)
+    word = "excluding" if done.action == "exclude" else "masking" if done.job is None else "writing anew"
+    return f"{word} {done.size:,}"
+
+
+def _stop(db: sqlite3.Connection, job: int) -> None:
+    """Ends the job that writes new ends, unless one of them was taken."""
+    taken = [one.trajectory for one in remakes.of_job(db, job) if one.taken is not None]
+    if taken:
+        raise UsageError(f"New ends were decided on already (#{taken[0]}); undo that in Episodes first.")
+    if not jobs.job(db, job).status.ended:
+        jobs.set_desired(db, job, "cancelled")

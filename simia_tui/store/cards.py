@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from simia_tui.model import canonical_json
+from simia_tui.store import remakes
 from simia_tui.store.connection import write
 
 CardKind = Literal["error", "hidden", "control"]
@@ -53,12 +54,16 @@ class Judged(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What was done with the episodes of a deck, and stands; `batch` is that of an exclusion."""
+    """What was done with the episodes of a deck, and stands; `batch` is that of an exclusion.
+
+    With a `job` the masked turns are written anew as well, and all that comes after them.
+    """
 
     pk: int
     action: Literal["exclude", "mask"]
     batch: int | None
     size: int
+    job: int | None = None
 
 
 class Mask(NamedTuple):
@@ -202,12 +207,13 @@ def add_outcome(
     size: int,
     batch: int | None = None,
     masks: Sequence[Mask] = (),
+    job: int | None = None,
 ) -> int:
     """Records what was done with the episodes of a deck, and writes its `masks`, as one act."""
     with write(db):
         cursor = db.execute(
-            "INSERT INTO deck_outcomes (deck, at, reviewer, action, batch, size) VALUES (?, ?, ?, ?, ?, ?)",
-            (deck, time.time(), reviewer, action, batch, size),
+            "INSERT INTO deck_outcomes (deck, at, reviewer, action, batch, size, job) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (deck, time.time(), reviewer, action, batch, size, job),
         )
         outcome = cursor.lastrowid
         assert outcome is not None
@@ -222,18 +228,23 @@ def add_outcome(
 def outcome(db: sqlite3.Connection, deck: int) -> Outcome | None:
     """The latest thing done with the episodes of a deck that stands."""
     found = db.execute(
-        "SELECT o.pk, o.action, o.batch, o.size FROM deck_outcomes o LEFT JOIN batches b ON b.pk = o.batch"
+        "SELECT o.pk, o.action, o.batch, o.size, o.job FROM deck_outcomes o LEFT JOIN batches b ON b.pk = o.batch"
         " WHERE o.deck = ? AND NOT o.undone AND NOT coalesce(b.undone, 0) ORDER BY o.pk DESC LIMIT 1",
         (deck,),
     ).fetchone()
     return Outcome._make(found) if found else None
 
 
-def undo_outcome(db: sqlite3.Connection, outcome: int) -> None:
-    """Marks an outcome as taken back and lifts its masks; the batch of an exclusion is undone by `decisions`."""
+def undo_outcome(db: sqlite3.Connection, outcome: Outcome) -> None:
+    """Marks an outcome as taken back, lifts its masks and withdraws what its job was asked for.
+
+    The batch of an exclusion is undone by `decisions`.
+    """
     with write(db):
-        db.execute("UPDATE deck_outcomes SET undone = 1 WHERE pk = ?", (outcome,))
-        db.execute("UPDATE masks SET lifted = ? WHERE outcome = ? AND lifted IS NULL", (time.time(), outcome))
+        db.execute("UPDATE deck_outcomes SET undone = 1 WHERE pk = ?", (outcome.pk,))
+        db.execute("UPDATE masks SET lifted = ? WHERE outcome = ? AND lifted IS NULL", (time.time(), outcome.pk))
+        if outcome.job is not None:
+            remakes.withdraw_within(db, outcome.job)
 
 
 def latest_batch(db: sqlite3.Connection, reviewer: str) -> int | None:

@@ -14,7 +14,10 @@ from simia_tui.evaluation.interval import wilson
 from simia_tui.model import Fault
 from simia_tui.services import cards as service
 from simia_tui.services.cards import CardVerdict
-from simia_tui.store import New, Query, Workspace, cards, decisions, trajectories
+from simia_tui.settings import Settings
+from simia_tui.store import New, Query, Workspace, cards, decisions, jobs, remakes, trajectories
+from simia_tui.store.connection import write
+from simia_tui.store.remakes import Remade, Stage
 
 
 def kinds(db: sqlite3.Connection, deck: int) -> Counter[str]:
@@ -90,6 +93,7 @@ def test_rejected_episodes_and_repaired_findings_are_left_out(db: sqlite3.Connec
 def test_no_more_bodies_are_read_than_allowed(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(db, errors=60, hidden=0, controls=60, real=0)
     monkeypatch.setattr(service, "MOST_READ", 20)
+    monkeypatch.setattr("simia_tui.services.calibrating.MOST_READ", 20)
     read: list[int] = []
     whole = trajectories.get
     monkeypatch.setattr(trajectories, "get", lambda db, pk, rev=None: (read.append(pk), whole(db, pk, rev))[1])
@@ -190,6 +194,59 @@ def test_masks_cover_the_agents_answer_and_a_call_that_passed_wrongly(db: sqlite
         service.mask(db, deck, "ann")
     assert service.undo(db, deck, "ann") == "masking 3"
     assert cards.masked_turns(db, by_kind["hidden"]) == {}
+
+
+@pytest.fixture
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simia_tui.services.processes.start_worker", lambda workspace: None)
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_regenerating_asks_from_the_bad_observation_masks_until_then_and_is_undone(
+    workspace: Workspace, db: sqlite3.Connection
+) -> None:
+    fill(db, errors=2, hidden=1, controls=0)
+    deck = service.draw(db, "ann", 20)
+    bad = [item.card.trajectory for item in cards.cards(db, deck) if item.card.kind == "error"]
+    judge_all(db, deck, error=CardVerdict.SUCCEED)
+    assert service.regenerate(workspace, db, Settings(), deck, "ann") == 2
+    done = cards.outcome(db, deck)
+    assert done is not None and done.job == 1 and done.size == 2
+    wishes = remakes.of_job(db, 1)
+    assert sorted(one.trajectory for one in wishes) == sorted(bad) and {one.turn for one in wishes} == {2}
+    assert all("turn 3: should have succeeded" in str(one.why) for one in wishes)
+    assert all(set(cards.masked_turns(db, pk)) == {3} for pk in bad)
+    assert service.undo(db, deck, "ann") == "writing anew 2"
+    assert {one.stage for one in remakes.of_job(db, 1)} == {Stage.WITHDRAWN}
+    assert not any(cards.masked_turns(db, pk) for pk in bad)
+    assert jobs.job(db, 1).status == "cancelled" and cards.outcome(db, deck) is None
+    assert service.regenerate(workspace, db, Settings(), deck, "ann") == 2
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_new_end_that_was_taken_is_not_withdrawn_and_lifts_the_mask(
+    workspace: Workspace, db: sqlite3.Connection
+) -> None:
+    fill(db, errors=1, hidden=0, controls=0)
+    deck = service.draw(db, "ann", 20)
+    judge_all(db, deck, error=CardVerdict.LEAKS)
+    service.regenerate(workspace, db, Settings(), deck, "ann")
+    (one,) = remakes.of_job(db, 1)
+    with write(db):
+        remakes.land_within(db, 1, 0, Remade(trajectories.get(db, one.trajectory), ()))
+    (one,) = remakes.of_job(db, 1)
+    remakes.settle(db, [one], "new", "ann")
+    assert cards.masked_turns(db, one.trajectory) == {}
+    with pytest.raises(UsageError, match="undo that in Episodes first"):
+        service.undo(db, deck, "ann")
+    decisions.undo(db, "ann")
+    assert service.undo(db, deck, "ann") == "writing anew 1"
+
+
+def test_nothing_bad_is_nothing_to_write_anew(workspace: Workspace, db: sqlite3.Connection) -> None:
+    fill(db, errors=1, hidden=0, controls=0)
+    with pytest.raises(UsageError, match="No episode is left"):
+        service.regenerate(workspace, db, Settings(), service.draw(db, "ann", 20), "ann")
 
 
 @pytest.mark.parametrize("verdict", list(CardVerdict))

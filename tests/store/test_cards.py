@@ -88,7 +88,9 @@ def test_undoing_everything_restores_the_start(tmp_path_factory: pytest.TempPath
 def test_masks_hold_for_the_revision_they_were_made_for(db: sqlite3.Connection) -> None:
     deck = deck_of(db)
     pk = cards.cards(db, deck)[0].card.trajectory
-    outcome = cards.add_outcome(db, deck, "ann", "mask", 1, masks=[Mask(pk, 0, 3, "leaks")])
+    cards.add_outcome(db, deck, "ann", "mask", 1, masks=[Mask(pk, 0, 3, "leaks")])
+    outcome = cards.outcome(db, deck)
+    assert outcome is not None
     assert cards.masked_turns(db, pk) == {3: "leaks"}
     body = trajectories.get(db, pk)
     decisions.edit(db, pk, body.with_turns(body.turns[:3]), [], "ann")

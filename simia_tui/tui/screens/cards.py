@@ -46,15 +46,23 @@ class Failed(Message):
     reason: str
 
 
-class OutcomeStrip(Strip[Literal["exclude", "mask"]]):
+Action = Literal["exclude", "mask", "regenerate"]
+
+
+class OutcomeStrip(Strip[Action]):
     """What to do with the episodes that have a bad card."""
 
-    def __init__(self, episodes: int, turns: int) -> None:
-        choices: dict[str, tuple[str, Literal["exclude", "mask"]]] = {
+    def __init__(self, episodes: int, turns: int, anew: int) -> None:
+        choices: dict[str, tuple[str, Action]] = {
             "x": (f"exclude {plural(episodes, 'episode')} (reject, tool simulator)", "exclude")
         }
         if turns:
             choices["m"] = (f"mask {plural(turns, 'turn')} in training", "mask")
+        if anew:
+            choices["r"] = (
+                f"write {plural(anew, 'episode')} anew from the bad observation, masked until then",
+                "regenerate",
+            )
         super().__init__("Bad cards:", choices)
 
 
@@ -300,13 +308,18 @@ class CardsScreen(RoomScreen):
         if summary.outcome is not None or not summary.touched:
             self.say("Nothing is left to decide; n draws another deck")
             return
-        self.app.push_screen(OutcomeStrip(len(summary.touched), len(summary.masks)), self._act)
+        strip = OutcomeStrip(len(summary.touched), len(summary.masks), len(summary.anew))
+        self.app.push_screen(strip, self._act)
 
-    def _act(self, action: Literal["exclude", "mask"] | None) -> None:
+    def _act(self, action: Action | None) -> None:
         if action is None:
             return
+        bench, deck = self.bench, self.state.deck
         try:
-            self.state.act(action)
+            if action != "regenerate":
+                self.state.act(action)
+            elif deck is not None:
+                service.regenerate(bench.workspace, bench.db, bench.settings, deck.pk, bench.reviewer)
         except SimiaError as error:
             self.app.notify(str(error), severity="error", markup=False)
             return

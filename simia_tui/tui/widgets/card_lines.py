@@ -217,12 +217,15 @@ def _result_lines(result: KindResult, width: int) -> list[Line]:
 def _outcome_lines(summary: Summary, width: int) -> list[Line]:
     if summary.outcome is not None:
         noun, act = {"exclude": ("episode", "excluded"), "mask": ("turn", "masked")}[summary.outcome.action]
+        if summary.outcome.job is not None:
+            noun, act = "episode", f"written anew by job {summary.outcome.job}, R in Episodes decides on what comes"
         done = f"✓ {plural(summary.outcome.size, noun)} {act}; u takes that back, n draws another deck."
         return _wrapped(done, width, "success")
     if not summary.touched:
         return _wrapped("No episode is touched by a bad card. n draws another deck.", width, "")
     touched = plural(len(summary.touched), "episode")
-    return [Line((("enter", "primary"), (f" decides on {touched} with a bad card", ""), ("   n another deck", "key")))]
+    decide = Line((("enter", "primary"), (f" decides on {touched} with a bad card", ""), ("   n another deck", "key")))
+    return [decide, *_wrapped("x excludes, m masks in training, r has it written anew from there", width, "muted")]
 
 
 def choice_lines(choices: Sequence[tuple[str, str]], width: int) -> list[Line]:

@@ -8,7 +8,7 @@ from deck_samples import fill
 from textual.pilot import Pilot
 
 from simia_tui.model import Trajectory, Turn
-from simia_tui.store import New, Workspace, cards, decisions, trajectories
+from simia_tui.store import New, Workspace, cards, decisions, remakes, trajectories
 from simia_tui.tui.app import Workbench
 from simia_tui.tui.widgets.card_sheet import CardSheet
 
@@ -100,6 +100,25 @@ async def test_masking_writes_the_turns(filled: Workspace) -> None:
         assert deck is not None
         bad = next(item.card for item in cards.cards(db, deck.pk) if item.verdict)
         assert cards.masked_turns(db, bad.trajectory) == {3: "error card: contradicts the state"}
+        db.close()
+
+
+async def test_the_end_offers_three_ways_out_and_r_has_it_written_anew(
+    filled: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simia_tui.services.processes.start_worker", lambda workspace: None)
+    async with opened(filled, (120, 30)) as pilot:
+        shown = await press(pilot, "enter", "4", "escape")
+        assert "x excludes, m masks in training, r has it written anew from there" in shown
+        shown = await press(pilot, "enter")
+        assert "x exclude 1 episode" in shown and "m mask 1 turn" in shown and "r write 1 episode anew" in shown
+        shown = await press(pilot, "r")
+        assert "written anew by job 1" in shown
+        db = filled.connect(readonly=True)
+        (one,) = remakes.of_job(db, 1)
+        assert one.turn == 2 and set(cards.masked_turns(db, one.trajectory)) == {3}
+        assert "undo: writing anew 1" in await press(pilot, "u")
+        assert cards.masked_turns(db, one.trajectory) == {}
         db.close()
 
 
