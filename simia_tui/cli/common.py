@@ -65,6 +65,6 @@ def _cell(value: Any) -> str:
     return visible(str(value)).replace("\n", " ")
 
 
-def dollars(nano: int | None) -> str:
+def dollars(nano: float | None) -> str:
     """A cost in 1e-9 USD as text; unknown is not zero."""
     return "unknown" if nano is None else f"${nano / 1e9:.4f}"

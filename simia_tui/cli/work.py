@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -16,10 +17,10 @@ from simia_tui.cli.common import (
     workspace_option,
 )
 from simia_tui.errors import SimiaError
-from simia_tui.model import Job, JobStatus
+from simia_tui.model import NANO, Job, JobStatus
 from simia_tui.services import coverage, synthesis
 from simia_tui.services.waiting import wait_for_job
-from simia_tui.store import Workspace, jobs, screenings
+from simia_tui.store import Workspace, costs, jobs, screenings
 from simia_tui.tui.text import visible
 
 
@@ -196,13 +197,16 @@ def show_job(job_id: int, as_json: bool, workspace: str) -> None:
     faults = jobs.attempts(db, job_id, limit=20, only_faults=True)
     if as_json:
         shown = [attempt.model_dump(mode="json", exclude={"raw"}) for attempt in faults]
-        print_json({**job_json(job), "outcomes": outcomes, "faults": shown})
+        print_json(
+            {**job_json(job), "outcomes": outcomes, "costs": _costs_json(costs.costs(db, job_id)), "faults": shown}
+        )
         return
     click.echo(f"job {job.id}: {job.kind}, {job.status}{', demo' if job.spec.demo else ''}")
     click.echo(f"  {job.done} of {job.target} done, {job.failed} failed, {job.in_flight} in flight")
     cached = f" ({job.tokens_cached / job.tokens_in:.0%} from a cache)" if job.tokens_in else ""
     click.echo(f"  {job.tokens_in} tokens in{cached}, {job.tokens_out} out")
-    click.echo(f"  {_cost(job)}")
+    for line in _cost(job, costs.costs(db, job_id)):
+        click.echo(f"  {line}")
     if job.kind == "prefilter":
         said = ", ".join(f"{n} {opinion}" for opinion, n in sorted(screenings.counts(db, job_id).items()))
         click.echo(f"  verdicts: {said or 'none yet'}")
@@ -225,15 +229,31 @@ def show_job(job_id: int, as_json: bool, workspace: str) -> None:
         print_table(("when", "what happened"), ((time.strftime("%d %H:%M:%S", time.localtime(t)), s) for t, s in story))
 
 
-def _cost(job: Job) -> str:
-    """The three sums: what is known, what is estimated, and the budget; and what one episode came to."""
-    if job.cost_nano is None:
-        return "cost unknown: the price of the model is not known"
-    known = dollars(job.cost_nano - job.estimated_nano)
+def _cost(job: Job, told: costs.Costs) -> Iterator[str]:
+    """The three sums: what is known, what is estimated, and the budget; and what one of everything came to."""
+    if told.total is None:
+        yield "cost unknown: the price of the model is not known"
+        return
     budget = "no budget" if job.spec.budget_usd is None else f"budget ${job.spec.budget_usd:.2f}"
-    what = {"prefilter": "a seed", "resimulate": "an end"}.get(job.kind, "an episode")
-    each = f", {dollars(job.cost_nano // job.done)} {what}" if job.done else ""
-    return f"cost {known} known + {dollars(job.estimated_nano)} estimated, {budget}{each}"
+    yield f"cost {dollars(told.total - told.estimated)} known + {dollars(told.estimated)} estimated, {budget}"
+    result = {"prefilter": "seed", "resimulate": "end", "judge": "verdict"}.get(job.kind, "episode")
+    each = (("attempt", told.per_attempt), (result, told.per_result), ("approved episode", told.per_approved))
+    if shown := [f"{dollars(nano)} per {what}" for what, nano in each if nano is not None]:
+        yield ", ".join(shown)
+    if any(part.role for part in told.parts):
+        yield "; ".join(f"{p.role}: {p.attempts} requests to {p.model}, {dollars(p.cost_nano)}" for p in told.parts)
+
+
+def _costs_json(told: costs.Costs) -> dict[str, Any]:
+    """Costs as scripts read them, in USD."""
+    shares = {"per_attempt": told.per_attempt, "per_result": told.per_result, "per_approved": told.per_approved}
+    return {
+        "attempts": told.attempts,
+        "results": told.results,
+        "approved": told.approved,
+        **{f"{name}_usd": None if nano is None else nano / NANO for name, nano in shares.items()},
+        "parts": [{**part._asdict(), "cost_usd": part.cost_nano / NANO} for part in told.parts],
+    }
 
 
 def _control(verb: str, help_text: str) -> click.Command:
