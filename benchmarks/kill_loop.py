@@ -28,9 +28,10 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, FaultServer(reply=episode, latency=(0.0, 0.06)) as server:
         workspace = stocked(Path(folder) / "w")
-        # More tasks than can be done between the kills, so that every kill meets work.
-        job = queue(workspace, server.base_url, options.kills * 40, concurrency=IN_FLIGHT)
-        report = kill_loop(workspace, server, job, options.kills, options.seed, options.defect)
+        # More tasks than can be done between the kills, so that every kill meets work; two jobs share the slots.
+        n = options.kills * 20
+        jobs = [queue(workspace, server.base_url, n, concurrency=IN_FLIGHT // 2, priority=one) for one in (1, 0)]
+        report = kill_loop(workspace, server, jobs, options.kills, options.seed, options.defect)
     print(f"seed {options.seed}, defect {options.defect}: {time.monotonic() - started:.0f} s")
     print(f"kills {report.kills}, results {report.done}, requests {report.requests}, attempts {report.attempts},"
           f" lost {report.lost}")  # fmt: skip

@@ -48,6 +48,7 @@ from simia_tui.tui.text import visible
     show_default=True,
     help="Failed tasks are replaced by at most this share of N.",
 )
+@click.option("--priority", type=int, default=0, show_default=True, help="A higher one takes free slots first.")
 @click.option("--preview", is_flag=True, help="Only five samples, with a forecast of cost and time for N.")
 @click.option("--batch", is_flag=True, help="By the endpoint's Batch API: half the price, within 24 hours.")
 @click.option("--wait", is_flag=True, help="Wait until the job is over.")
@@ -67,6 +68,7 @@ def synthesize_command(
     feedback: str | None,
     target: str | None,
     spare: float,
+    priority: int,
     preview: bool,
     batch: bool,
     wait: bool,
@@ -97,9 +99,9 @@ def synthesize_command(
         batch=batch,
     )
     if preview:
-        _preview(opened, db, planned, as_json)
+        _preview(opened, db, planned, priority, as_json)
         return
-    job = synthesis.queue(opened, db, planned)
+    job = synthesis.queue(opened, db, planned, priority)
     who = "the offline demo model" if planned.spec.demo else f"{planned.spec.model} at {planned.spec.endpoint}"
     if not as_json:
         click.echo(f"job {job.id}: {n} episodes from {planned.distinct} seeds, written by {who}")
@@ -121,8 +123,12 @@ def _axes(given: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     return axes
 
 
-def _preview(workspace: Workspace, db: sqlite3.Connection, planned: synthesis.Plan, as_json: bool) -> None:
-    job = wait_for_job(workspace, db, synthesis.queue(workspace, db, synthesis.preview(planned)).id)
+def _preview(
+    workspace: Workspace, db: sqlite3.Connection, planned: synthesis.Plan, priority: int, as_json: bool
+) -> None:
+    # Somebody waits for it, so it goes before other jobs of its priority.
+    sample = synthesis.queue(workspace, db, synthesis.preview(planned), priority + 1)
+    job = wait_for_job(workspace, db, sample.id)
     told = synthesis.forecast(db, job, planned)
     if as_json:
         cost = None if told.cost_nano is None else told.cost_nano / 1e9
@@ -216,7 +222,8 @@ def show_job(job_id: int, as_json: bool, workspace: str) -> None:
         )
     if hit := coverage.told(db, job):
         click.echo(f"  target: {visible(hit)}")
-    click.echo(f"  {job.spec.model} at {job.spec.endpoint}, {job.spec.concurrency} at a time")
+    rank = f", priority {job.priority}" if job.priority else ""
+    click.echo(f"  {job.spec.model} at {job.spec.endpoint}, {job.spec.concurrency} at a time{rank}")
     if job.reason:
         click.echo(f"  {job.reason}")
     print_table(("attempts that ended", "n"), outcomes.items())
@@ -288,6 +295,20 @@ for _verb, _help in {
     "retry": "Give the failed tasks of a job another round.",
 }.items():
     jobs_command.add_command(_control(_verb, _help))
+
+
+@jobs_command.command("priority", context_settings={"ignore_unknown_options": True})
+@click.argument("job_id", type=int)
+@click.argument("priority", type=int)
+@json_option
+@workspace_option
+def set_priority(job_id: int, priority: int, as_json: bool, workspace: str) -> None:
+    """Let a job go before those of a lower priority, also while it runs."""
+    job = jobs.set_priority(open_workspace(workspace).connect(), job_id, priority)
+    if as_json:
+        print_json(job_json(job))
+    else:
+        click.echo(f"job {job.id}: priority {job.priority}; it is {job.status}")
 
 
 @click.command("worker")

@@ -102,8 +102,8 @@ class Runner:
         """How many more requests it would send now if it had the slots."""
         if self._supervisor.ending is not None or self._stop():
             return 0
+        able = (1 - len(self._inbox) if self._breaker.probing else self.most) - self.flying
         more = self._overdue() and not self._short
-        able = min(self.most - self.flying, self._capacity() + len(self._ready))
         return max(0, able if more else min(able, len(self._ready)))
 
     async def run(self) -> Ending:

@@ -64,9 +64,11 @@ class Slots:
         """Seconds until the pace lets `asker` start another one; endless while others have the slots."""
         return self.pacer.delay(asker.tokens) if self.free_for(asker.rank) else float("inf")
 
-    def free_for(self, rank: Rank) -> bool:
-        """Whether those before `rank` leave it a slot."""
-        return int(self.pacer.window) - self.flying > self._wanted_before(rank)
+    def free_for(self, rank: Rank, most: int = 0) -> bool:
+        """Whether those before `rank` leave it a slot, also with those that a job of `most` requests would add."""
+        narrowed = self.pacer.window < self.pacer.most
+        slots = int(self.pacer.window) if narrowed else max(int(self.pacer.window), most)
+        return slots - self.flying > self._wanted_before(rank)
 
     def offer(self) -> None:
         """Lets all who stand in line take what is free."""

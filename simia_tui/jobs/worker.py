@@ -159,7 +159,8 @@ class Desk:
         if self._stop() or self._preparing or len(self._running) >= MOST_JOBS:
             return None
         for job in jobs.runnable(self._db):
-            if job.id not in self._running and self._slots_of(job).free_for((-job.priority, job.id)):
+            slots, rank = self._slots_of(job), (-job.priority, job.id)
+            if job.id not in self._running and slots.free_for(rank, job.spec.concurrency):
                 return job
         return None
 

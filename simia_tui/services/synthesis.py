@@ -82,9 +82,9 @@ def draw(seeds: Sequence[int], n: int, random_seed: int) -> list[int]:
     return drawn[:n]
 
 
-def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan) -> Job:
-    """Queues the job and sees to it that a worker is there."""
-    job = jobs.create(db, planned.spec, planned.seeds)
+def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan, priority: int = 0) -> Job:
+    """Queues the job and sees to it that a worker is there; one of a higher priority goes first."""
+    job = jobs.create(db, planned.spec, planned.seeds, priority)
     processes.start_worker(workspace)
     return jobs.job(db, job)
 

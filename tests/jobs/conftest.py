@@ -2,10 +2,12 @@
 
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from jobbench import Bench
 
 TESTS = Path(__file__).parents[1]
 
@@ -37,3 +39,16 @@ def batchserver() -> ModuleType:
 def killing() -> ModuleType:
     """The module of the kill loop."""
     return load("killing", "jobs")
+
+
+@pytest.fixture
+def bench(
+    tmp_path: Path, killing: ModuleType, faultserver: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bench]:
+    """A job's world in which nothing waits for its next try."""
+    monkeypatch.setattr("simia_tui.jobs.tasks.backoff", lambda task: 0.0)
+    monkeypatch.setattr("simia_tui.jobs.worker.IDLE_S", 0.0)
+    with faultserver.FaultServer(reply=faultserver.episode) as server:
+        made = Bench(tmp_path / "w", server, killing)
+        yield made
+        made.db.close()

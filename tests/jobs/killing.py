@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,11 @@ def queue(workspace: Workspace, base_url: str, n: int, **fields: Any) -> int:
         "price": PRICE,
         "most_copies": None,
     }
+    priority = fields.pop("priority", 0)
     spec = SynthesizeSpec(**{**known, "concurrency": 32, "max_tokens": 500, **fields})
     db = workspace.connect()
     seeds = [pk for (pk,) in db.execute("SELECT pk FROM trajectories WHERE kind = 'seed' ORDER BY pk")]
-    job = jobs.create(db, spec, [seeds[i % len(seeds)] for i in range(n)])
+    job = jobs.create(db, spec, [seeds[i % len(seeds)] for i in range(n)], priority)
     db.close()
     return job
 
@@ -122,16 +124,25 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
 
-def kill_loop(workspace: Workspace, server: Any, job: int, kills: int, seed: int, defect: str = "none") -> Report:
-    """Kills the worker `kills` times while it works on `job`, lets it finish, and audits the books after each life.
+def kill_loop(
+    workspace: Workspace,
+    server: Any,
+    queued: Sequence[int],
+    kills: int,
+    seed: int,
+    defect: str = "none",
+    bounded: bool = False,
+) -> Report:
+    """Kills the worker `kills` times while it works on jobs, lets it finish them, and audits the books after each life.
 
-    Moments are drawn from `seed`: after a random number of requests, and up to 60 ms later. A worker with a planted
-    defect is killed in the middle of it.
+    Moments are drawn from `seed`: after a random number of requests, and up to 60 ms later. With `bounded`, later
+    requests are not answered before the kill, so that no life can do more, however long this process takes. A worker
+    with a planted defect is killed in the middle of it.
     """
     rng = random.Random(seed)
     report = Report()
     db = workspace.connect(timeout=30.0)
-    seen: dict[int, str] = {}
+    seen: dict[tuple[int, int], str] = {}
     with Nursery(workspace, defect) as nursery, Gap(workspace, defect) as gap:
         while not report.problems:
             last = report.kills == kills
@@ -140,30 +151,35 @@ def kill_loop(workspace: Workspace, server: Any, job: int, kills: int, seed: int
                 gap.close()
             else:
                 if not gap.reached():
-                    server.wait_for(len(server.journal) + rng.randint(1, 40), 20)
+                    wanted = len(server.journal) + rng.randint(1, 40)
+                    if bounded:
+                        server.hold_after(wanted)
+                    server.wait_for(wanted, 20)
                     threading.Event().wait(rng.uniform(0, 0.06))
                 os.kill(worker, signal.SIGKILL)
             status = nursery.ended()
+            server.release()
             report.kills += status == signal.SIGKILL
-            report.problems += _problems(db, job, server, seen)
-            if status != signal.SIGKILL and (last or jobs.job(db, job).status.ended):
+            report.problems += _problems(db, queued, server, seen)
+            if status != signal.SIGKILL and (last or all(jobs.job(db, job).status.ended for job in queued)):
                 break
     (integrity,) = db.execute("PRAGMA integrity_check").fetchone()
     report.problems += [] if integrity == "ok" else [integrity]
-    report.requests, report.attempts = len(server.journal), books.attempts_made(db, job)
-    report.lost = jobs.outcome_counts(db, job).get("lost", 0)
-    report.done = jobs.job(db, job).done
+    report.requests, report.attempts = len(server.journal), sum(books.attempts_made(db, job) for job in queued)
+    report.lost = sum(jobs.outcome_counts(db, job).get("lost", 0) for job in queued)
+    report.done = sum(jobs.job(db, job).done for job in queued)
     db.close()
     return report
 
 
-def _problems(db: Any, job: int, server: Any, seen: dict[int, str]) -> list[str]:
-    problems = books.audit(db, job)
-    now = books.results(db, job)
-    gone = [ord_ for ord_, sha in seen.items() if now.get(ord_) != sha]
+def _problems(db: Any, queued: Sequence[int], server: Any, seen: dict[tuple[int, int], str]) -> list[str]:
+    problems = [problem for job in queued for problem in books.audit(db, job)]
+    now = {(job, ord_): sha for job in queued for ord_, sha in books.results(db, job).items()}
+    gone = [key for key, sha in seen.items() if now.get(key) != sha]
     if gone:
         problems.append(f"{len(gone)} results that were committed are gone or changed")
     seen.update(now)
-    if len(server.journal) > books.attempts_made(db, job):
-        problems.append(f"{len(server.journal) - books.attempts_made(db, job)} requests have no attempt row")
+    made = sum(books.attempts_made(db, job) for job in queued)
+    if len(server.journal) > made:
+        problems.append(f"{len(server.journal) - made} requests have no attempt row")
     return problems

@@ -235,6 +235,8 @@ class FaultServer:
         self._thread = threading.Thread(target=self._loop.run_forever, name="faultserver", daemon=True)
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._held_from: int | None = None
+        self._free = asyncio.Event()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -257,6 +259,16 @@ class FaultServer:
             raise KeyError(f"no such fault: {', '.join(sorted(unknown))}")
         with self._lock:
             self._script, self.then = script, then
+
+    def hold_after(self, n: int) -> None:
+        """Requests from the `n`-th on come in but are not answered until `release`: so the moment can be chosen."""
+        self._held_from = n
+        self._loop.call_soon_threadsafe(self._free.clear)
+
+    def release(self) -> None:
+        """Answers what was held, and no longer holds anything."""
+        self._held_from = None
+        self._loop.call_soon_threadsafe(self._free.set)
 
     def wait_for(self, n: int, seconds: float = 60) -> bool:
         """Waits until `n` requests have come; false when that takes too long."""
@@ -300,11 +312,14 @@ class FaultServer:
             answer = self._answer(fault, body)
             path = head[0].split(" ")[1]
             with self._news:
-                self.journal.append(Request(len(self.journal), fault, path, headers, body, answer.billed))
+                ord_ = len(self.journal)
+                self.journal.append(Request(ord_, fault, path, headers, body, answer.billed))
                 self._news.notify_all()
         self._now += 1
         self.most_at_once = max(self.most_at_once, self._now)
         try:
+            if self._held_from is not None and ord_ >= self._held_from:
+                await self._free.wait()
             if fault == "ok" and self.latency[1] and answer.status == 200:
                 await asyncio.sleep(random.uniform(*self.latency))
         finally:
