@@ -75,6 +75,13 @@ def train_sft(export_name: str, dry_run: bool, wait: bool, as_json: bool, worksp
 @click.option("--vllm", type=click.Choice(["colocate", "server"]), help="Generate by vLLM.")
 @click.option("--simulator", metavar="MODEL", help="The model that plays tools, user and judge.")
 @click.option("--judge-samples", type=int, default=1, show_default=True, help="Verdicts asked for an episode (odd).")
+@click.option(
+    "--judging",
+    type=click.Choice(["each", "group"]),
+    default="each",
+    show_default=True,
+    help="A verdict on each episode, or one ranking of each group.",
+)
 @click.option("--concurrency", type=int, default=64, show_default=True, help="Requests at a time.")
 @click.option("--arena", metavar="MODULE:FUNCTION", help="An environment of your own.")
 def train_grpo(

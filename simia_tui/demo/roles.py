@@ -50,6 +50,8 @@ def play(text: str, key: str, random_seed: int, rate: float) -> Played | None:
         return _user(parts)
     if (parts := blocks(text, "goal", "ledger", "writes", "transcript")) is not None:
         return _judge(parts, rng, rate)
+    if (parts := blocks(text, "goal", "ledger", "sessions")) is not None:
+        return _rank(parts)
     if (parts := blocks(text, "findings", "transcript")) is not None:
         return Played(screen(list(objects(parts["findings"])), list(objects(parts["transcript"]))))
     return None
@@ -229,3 +231,27 @@ def _judge(parts: dict[str, list[str]], rng: random.Random, rate: float) -> Play
     }
     defects = (Defect(kind="contradiction", turn=0, detail=f"turned: the reward is {right}"),) if turned else ()
     return Played(json.dumps(verdict), defects)
+
+
+def _rank(parts: dict[str, list[str]]) -> Played | None:
+    """Puts the sessions that left the library as the errand wants it into one place, and the others into the next."""
+    facts, start = _facts(parts["goal"]), document(parts["ledger"])
+    if not facts:
+        return None
+    right: list[int] = []
+    wrong: list[int] = []
+    for row in objects(parts["sessions"]):
+        done = [write for write in row.get("writes", ()) if write.get("succeeded")]
+        (right if served(facts, _changed(start, done), len(done)) else wrong).append(row["number"])
+    ranking = [place for place in (right, wrong) if place]
+    return Played(json.dumps({"reasoning": "Compared with what the member wants.", "ranking": ranking}))
+
+
+def _changed(start: Document, done: list[dict[str, Any]]) -> Document:
+    import jsonpatch
+
+    try:
+        changed: Document = jsonpatch.apply_patch(start, [op for write in done for op in write.get("changes", ())])
+    except jsonpatch.JsonPatchException:
+        return {}
+    return changed

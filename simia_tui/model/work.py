@@ -244,6 +244,8 @@ class TrainSpec(Record):
     For GRPO: `groups` tasks a step with `group_size` rollouts each; `kl` weighs the distance from the start;
     `turn_tokens` and `conversation_tokens` cap one turn and a whole conversation in the policy's tokens. `endpoint`,
     `base_url`, `simulator` (a model) and `key_env` say who plays tools, user and judge; "demo" is the offline demo.
+    `judging` group asks for one ranking of each group instead of a verdict on each episode. `single_turn` plays single
+    turns of the export's trajectories instead of episodes, and asks nobody (after PivotRL, arXiv 2603.21383).
     `arena` names the factory of the environment as `package.module:function`; None takes the simulated one.
     """
 
@@ -276,6 +278,8 @@ class TrainSpec(Record):
     key_env: str | None = None
     concurrency: int = 64
     judge_samples: int = 1
+    judging: Literal["each", "group"] = "each"
+    single_turn: bool = False
     arena: str | None = None
 
 

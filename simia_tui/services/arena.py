@@ -15,7 +15,8 @@ from simia_tui.simulate.ask import Asking
 from simia_tui.simulate.controls import Controls, Task
 from simia_tui.simulate.environment import Cast, Environment
 from simia_tui.simulate.episode import finished
-from simia_tui.simulate.judge import Judge
+from simia_tui.simulate.judge import Judge, Judging
+from simia_tui.simulate.ranking import GroupJudge
 from simia_tui.simulate.tools import SimulatedTools
 from simia_tui.simulate.user import SimulatedUser
 from simia_tui.simulate.world import World
@@ -95,7 +96,7 @@ class SimulatedArena:
 
     async def group(self, task: int, members: int) -> list[SimulatedEpisode]:
         wanted = self._task(self.tasks[task].trajectory)
-        cast = self._cast(wanted.seed.domain)
+        cast = self._cast(wanted.seed.domain, members)
         world = World.of(wanted, cast.hints)
         return [self._episode(Environment(cast), wanted, world) for _ in range(members)]
 
@@ -114,15 +115,18 @@ class SimulatedArena:
             random_seed=self._spec.random_seed,
         )
 
-    def _cast(self, domain: str) -> Cast:
+    def _cast(self, domain: str, members: int) -> Cast:
         assert self._ask is not None
         if domain not in self._packs:
             self._packs[domain] = load(domain, self._roots)
         pack = self._packs[domain]
+        judge: Judging = Judge(self._ask, pack, samples=self._spec.judge_samples)
+        if self._spec.judging == "group":
+            judge = GroupJudge(self._ask, pack, members, judge)
         return Cast(
             tools=SimulatedTools(self._ask, pack),
             user=SimulatedUser(self._ask, pack),
-            judge=Judge(self._ask, pack, samples=self._spec.judge_samples),
+            judge=judge,
             hints=Hints.of(pack.data),
         )
 

@@ -45,13 +45,15 @@ class Sample(Record):
 
 
 class Verdict(Record):
-    """What became of an episode. `reward` None: it is invalid, for the `reason` and by the `fault` given.
+    """What became of an episode: 0 or 1, or between them where a group was ranked.
+
+    `reward` None: it is invalid, for the `reason` and by the `fault` given.
 
     `by` rule: no judge was asked. `disagreement` is the share of samples against the verdict (0 to 0.5). `second` is
     the opinion of another model, asked for a share of the episodes; it has no vote.
     """
 
-    reward: Reward | None
+    reward: float | None
     reasoning: str = ""
     evidence_turns: tuple[int, ...] = ()
     by: Literal["judge", "rule"] = "judge"
