@@ -29,8 +29,9 @@ def decide(
     fault: Fault | None = None,
     note: str | None = None,
     seconds: float | None = None,
+    overlap: int = 1,
 ) -> Done:
-    """The verdict of a reviewer on one item.
+    """The verdict of a reviewer on one item. Where `overlap` or the item itself asks for several it is an opinion.
 
     Raises:
         UsageError: another reviewer reads it now, or this one has an opinion on it already.
@@ -40,6 +41,8 @@ def decide(
         return Done(None, told(db, pk, verb))
     (row,) = trajectories.rows(db, [pk])
     if row.status == Status.PENDING and verb != "reset":
+        if overlap > claims.needed(db, pk):
+            claims.set_overlap(db, [pk], overlap)
         _require_free(db, pk, reviewer)
         if claims.needed(db, pk) > 1:
             return _opine(db, pk, verb, reviewer, fault, note, seconds)
@@ -81,9 +84,7 @@ def told(db: sqlite3.Connection, pk: int, verb: Verb) -> str:
     if copy is None or verb == "reset":
         return ""
     what = f"{copy.defect}, turn {copy.turn + 1}"
-    if verb == "approve":
-        return f"#{-pk} was planted: {what}; it counts as missed and goes nowhere"
-    return f"#{-pk} was planted and you saw it: {what}"
+    return f"{'missed' if verb == 'approve' else 'seen'}: #{-pk} was planted, {what}"
 
 
 def decide_all(

@@ -403,6 +403,18 @@ def counts(db: sqlite3.Connection) -> dict[tuple[Kind, Status], int]:
     return {(kind, Status(status)): n for kind, status, n in found}
 
 
+def statuses(db: sqlite3.Connection, pks: Sequence[int]) -> dict[Status, int]:
+    """How many of `pks` stand where."""
+    found: dict[Status, int] = {}
+    for start in range(0, len(pks), 5000):
+        part = list(pks[start : start + 5000])
+        marks = ",".join("?" * len(part))
+        sql = f"SELECT status, count(*) FROM trajectories WHERE pk IN ({marks}) GROUP BY status"
+        for status, n in db.execute(sql, part):
+            found[Status(status)] = found.get(Status(status), 0) + n
+    return found
+
+
 def has_demo(db: sqlite3.Connection) -> bool:
     """Whether the demo model made anything here."""
     return db.execute("SELECT 1 FROM trajectories WHERE demo LIMIT 1").fetchone() is not None

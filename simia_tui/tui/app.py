@@ -3,6 +3,7 @@
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from operator import itemgetter
 from typing import ClassVar
@@ -16,8 +17,9 @@ from textual.screen import Screen
 from textual.widgets import Input, TextArea
 from textual.worker import Worker, WorkerState
 
+from simia_tui.errors import SimiaError
 from simia_tui.services import synthesis, training
-from simia_tui.store import Workspace, data_version
+from simia_tui.store import Workspace, claims, data_version
 from simia_tui.store.connection import explain
 from simia_tui.tui import keymap
 from simia_tui.tui.bench import Bench
@@ -70,12 +72,12 @@ class Workbench(App[None]):
         super().__init__()
         self.bench = Bench.open(workspace)
         scopes = keymap.scopes(Workbench, [*self.MODES.values(), *keymap.dialogs()])
-        self._own_keys = keymap.keymap(self.bench.settings.keys, scopes)
+        self.own_keys = keymap.keymap(self.bench.settings.keys, scopes)
         self._version = data_version(self.bench.db)
         self._trouble = ""
 
     def on_mount(self) -> None:
-        self.set_keymap(self._own_keys)
+        self.set_keymap(self.own_keys)
         ui = self.bench.settings.ui
         if ui.theme:
             self.theme = ui.theme if ui.theme in self.available_themes else self.theme
@@ -87,6 +89,9 @@ class Workbench(App[None]):
         self._reconcile()
 
     def on_unmount(self) -> None:
+        # What is not given back expires by itself.
+        with suppress(SimiaError):
+            claims.release(self.bench.db, self.bench.reviewer)
         self.bench.db.close()
 
     def on_resize(self, event: events.Resize) -> None:

@@ -1,9 +1,12 @@
 """`[keys]` of simia.toml: which key does what, checked before the workbench opens."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
+from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import _character_to_key  # the one place that knows Textual's names of characters
@@ -58,6 +61,28 @@ def keymap(wanted: Mapping[str, str], scopes: Iterable[Iterable[type[DOMNode]]])
     for bindings in bound:
         _refuse_clash(bindings, found)
     return found
+
+
+def key_of(app: App[Any], act: str) -> str:
+    """The key of an act as a text on the screen names it: the user's own where simia.toml gives one.
+
+    Raises:
+        KeyError: there is no such act.
+    """
+    binding = _acts().get(act) or _acts(len(_classes()))[act]
+    own = getattr(app, "own_keys", {}).get(act)
+    key = (own or binding.key).split(",")[0]
+    return app.get_key_display(replace(binding, key=key, key_display=None if own else binding.key_display))
+
+
+@cache
+def _acts(_loaded: int = 0) -> dict[str, Binding]:
+    """Every binding of the house by its id; read again when more classes are loaded than there were."""
+    return {binding.id: binding for binding in _bindings(_classes()) if binding.id}
+
+
+def _classes(base: type[DOMNode] = DOMNode) -> list[type[DOMNode]]:
+    return [base, *(kind for below in base.__subclasses__() for kind in _classes(below))]
 
 
 def _bindings(scope: Iterable[type[DOMNode]]) -> Iterator[Binding]:

@@ -92,7 +92,7 @@ def test_approved_is_missed_refused_is_caught_and_the_first_verdict_counts(
 ) -> None:
     a, b, c = copies(mixed(workspace, db, share=0.2))[:3]
     assert "missed" in acts.decide(db, a, "approve", "ann", seconds=1.0).said
-    assert "you saw it" in acts.decide(db, b, "reject", "ann", Fault.AGENT).said
+    assert "seen:" in acts.decide(db, b, "reject", "ann", Fault.AGENT).said
     acts.decide(db, c, "flag", "ann")
     assert planted.tallies(db) == [("ann", 2, 1)]
     assert [row.status for row in trajectories.rows(db, [a, b, c])] == ["approved", "rejected", "flagged"]

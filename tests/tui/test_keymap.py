@@ -59,10 +59,10 @@ def test_a_wrong_line_is_one_sentence(workspace: Workspace, line: str, says: str
 
 def test_two_acts_may_swap_their_keys_and_one_key_may_serve_in_two_rooms(workspace: Workspace) -> None:
     write(workspace, '"review.approve" = "x"', '"review.reject" = "a"', '"jobs.pause" = "y"', '"runs.stop" = "y"')
-    assert Workbench(workspace)._own_keys["review.approve"] == "x"
+    assert Workbench(workspace).own_keys["review.approve"] == "x"
 
 
 def test_punctuation_may_be_written_as_it_is(workspace: Workspace) -> None:
     write(workspace, '"review.approve" = "+"', '"review.reject" = ","', '"review.flag" = "ctrl+-"')
-    own = Workbench(workspace)._own_keys
+    own = Workbench(workspace).own_keys
     assert own == {"review.approve": "plus", "review.reject": "comma", "review.flag": "ctrl+minus"}

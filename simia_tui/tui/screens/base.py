@@ -12,6 +12,7 @@ from simia_tui.errors import SimiaError
 from simia_tui.model import JobStatus, RunStatus, Status
 from simia_tui.store import jobs, runs, trajectories
 from simia_tui.tui.bench import Bench
+from simia_tui.tui.keymap import key_of
 from simia_tui.tui.widgets.key_bar import KeyBar
 from simia_tui.tui.widgets.title_bar import TitleBar
 
@@ -59,7 +60,10 @@ class RoomScreen(Screen[None]):
     def news(self) -> None:
         """The workspace has changed, or the room has come into view."""
         db = self.bench.db
-        title = self.query_one(TitleBar)
+        # A room that is being closed may have lost its parts already.
+        title = next(iter(self.query(TitleBar)), None)
+        if title is None:
+            return
         counts = trajectories.counts(db)
         working = sum(job.status in (JobStatus.RUNNING, JobStatus.QUEUED) for job in jobs.jobs(db))
         training = sum(run.status in (RunStatus.RUNNING, RunStatus.STOPPING) for run in runs.runs(db))
@@ -86,6 +90,10 @@ class RoomScreen(Screen[None]):
         except SimiaError as error:
             self.app.notify(str(error), severity="error")
         self.news()
+
+    def key_of(self, act: str) -> str:
+        """The key of an act, for a text that names it."""
+        return key_of(self.app, act)
 
     def say(self, text: str) -> None:
         """A word at the right end of the key bar."""

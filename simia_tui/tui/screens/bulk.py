@@ -13,10 +13,10 @@ from simia_tui.errors import SimiaError, UsageError
 from simia_tui.services import bulk
 from simia_tui.store import Query, certificates, trajectories
 from simia_tui.tui.bench import Bench
+from simia_tui.tui.screens.desk import DeskScreen
 from simia_tui.tui.screens.form import Field, Form
 from simia_tui.tui.screens.reasons import ConfirmStrip
 from simia_tui.tui.screens.strip import Strip
-from simia_tui.tui.screens.views import ViewsScreen
 from simia_tui.tui.text import clip, visible
 from simia_tui.tui.widgets.turn_lines import plural
 
@@ -111,7 +111,7 @@ class BulkDialog(Form):
         self.dismiss(str(message.certificate))
 
 
-class BulkScreen(ViewsScreen):
+class BulkScreen(DeskScreen):
     """A queue that can be approved in bulk. The sample is a queue of its own, with the filter `sample:N`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -31,7 +31,7 @@ def _rules(row: Row) -> list[Part]:
 
 
 COLUMNS: tuple[Column[Row], ...] = (
-    Column("#", lambda row: str(row.pk), width=6, right=True, drop=1),
+    Column("#", lambda row: str(abs(row.pk)), width=6, right=True, drop=1),
     Column("status", _status, width=10),
     Column("rules", _rules, width=8),
     Column("title", lambda row: row.title or "(no user text)", flex=1, least=24),
@@ -48,7 +48,7 @@ def head(row: Row | None, width: int) -> Content:
         return Content("")
     word, _ = STATUS_INK[row.status]
     fault = f": {row.fault}" if row.fault else ""
-    parts = [f"#{row.pk}", row.id[:8], f"{word}{fault}", f"rules: {row.verdict}"]
+    parts = [f"#{abs(row.pk)}", row.id[:8], f"{word}{fault}", f"rules: {row.verdict}"]
     if row.job is not None:
         parts.append(f"job {row.job} task {row.ord}")
     elif row.path is not None:

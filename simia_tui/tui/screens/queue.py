@@ -85,7 +85,7 @@ class QueueScreen(RoomScreen):
         return not typing or action in ("leave", "switch") or hasattr(super(), f"action_{action}")
 
     def body(self) -> Iterator[Widget]:
-        self.state = ReviewState(self.bench.db, self.bench.reviewer, self.KIND)
+        self.state = ReviewState(self.bench.db, self.bench.reviewer, self.KIND, policy=self.bench.settings.review)
         noun = f"{self.KIND}s"
         hint = "import some with I" if self.KIND == "seed" else "simulate some from approved seeds with S"
         with Container(id="review"):
@@ -155,7 +155,7 @@ class QueueScreen(RoomScreen):
     def _show_filter(self) -> None:
         """Above the list: the filter, how many it found, and what has come since."""
         line = self.state.query.line()
-        left = f"/ {line}   {len(self.state.ids):,} found" if line else f"all {self.KIND}s   / filters"
+        left = f"/ {line}   {self.state.found:,} found" if line else f"all {self.KIND}s   / filters"
         more = f"   {self._new:,} new, . shows them" if self._new > 0 else ""
         field = self.query_one("#filter-line", Static)
         room = max(10, (field.content_size.width or self.size.width - 2) - len(more))
@@ -173,12 +173,13 @@ class QueueScreen(RoomScreen):
         self._look_up(self.state.parse(line), follow=True)
 
     def _look_up(self, query: Query, follow: bool = False) -> None:
-        workspace = self.bench.workspace
+        workspace, start = self.bench.workspace, self.state.pk
 
         def look() -> None:
             db = workspace.connect(readonly=True)
             try:
-                self.post_message(Found(query, ReviewState.ids_of(db, query), follow))
+                ids = ReviewState.ids_of(db, query)
+                self.post_message(Found(query, self.arranged(query, ids, start), follow))
             except sqlite3.Error as error:
                 raise explain(error) from error
             finally:
@@ -186,17 +187,16 @@ class QueueScreen(RoomScreen):
 
         self.run_worker(look, group="ids", exclusive=True, thread=True, exit_on_error=False)
 
+    def arranged(self, query: Query, ids: "array[int]", start: int | None) -> "array[int]":
+        """What `query` matches as it is shown, from the trajectory `start` on; runs in a thread."""
+        return ids
+
     def on_found(self, message: Found) -> None:
         self.state.take(message.query, message.ids)
         if message.follow:
-            self._to_first_waiting()
+            self.state.to_waiting()
         self._new = 0
         self._show_filter()
-
-    def _to_first_waiting(self) -> None:
-        row = self.state.row
-        if row is not None and row.status != "pending":
-            self.state.advance()
 
     def _count(self, query: Query) -> None:
         workspace = self.bench.workspace
@@ -213,7 +213,7 @@ class QueueScreen(RoomScreen):
     def on_grown(self, message: Grown) -> None:
         if message.query != self.state.query:
             return
-        self._new = message.count - len(self.state.ids)
+        self._new = message.count - self.state.found
         if not self.state.ids and self._new > 0:
             self._look_up(self.state.query, follow=True)
         self._show_filter()

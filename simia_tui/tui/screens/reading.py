@@ -16,8 +16,8 @@ from simia_tui.model import Trajectory
 from simia_tui.services import reviewing
 from simia_tui.store import cards, habits, jobs, trajectories
 from simia_tui.tui.bench import Bench
-from simia_tui.tui.screens.bulk import BulkScreen
 from simia_tui.tui.screens.listing import STATUS_INK
+from simia_tui.tui.screens.opinions import OpinionsScreen
 from simia_tui.tui.state.trained import trained
 from simia_tui.tui.text import visible, wrap
 from simia_tui.tui.widgets.card_sheet import CardSheet
@@ -91,7 +91,7 @@ class RawScreen(ModalScreen[None]):
             yield from diff_lines(visible(finding.before, lines=True), turn_words(turn), width, opened=False)
 
 
-class ReadingScreen(BulkScreen):
+class ReadingScreen(OpinionsScreen):
     """The queue with its overlays. They stay on from one item to the next until their key is pressed again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -52,6 +52,7 @@ class RemakingScreen(ReadingScreen):
     ]  # fmt: skip
 
     def above(self) -> Iterator[Widget]:
+        yield from super().above()
         line = Static("", id="remake", markup=False)
         line.display = False
         yield line
@@ -63,7 +64,7 @@ class RemakingScreen(ReadingScreen):
 
     def _marked(self) -> list[int]:
         table = self.query_one(RecordTable)
-        return [pk for pk in table.ids if pk in table.marks] if table.marks else []
+        return [pk for pk in table.ids if pk in table.marks and pk > 0] if table.marks else []
 
     # -- what is shown ------------------------------------------------------------------------------------------
 
@@ -90,6 +91,8 @@ class RemakingScreen(ReadingScreen):
 
     def action_remake(self) -> None:
         self.catch_up()
+        if self._sees_planted():
+            return
         pk, body, marked = self.state.pk, self.state.trajectory, self._marked()
         if marked:
             self._remake_marked(marked)

@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from simia_tui.errors import SimiaError
 from simia_tui.model import Fault, Kind, Trajectory
 from simia_tui.services import reshaping
+from simia_tui.store import trajectories
 from simia_tui.store.decisions import Undone, Verb
 from simia_tui.tui.screens.edit import EditDialog, Edited
 from simia_tui.tui.screens.reasons import ConfirmStrip, ReasonStrip
@@ -94,28 +95,31 @@ class ReviewScreen(RemakingScreen):
                 self._decide(action, fault, marked)
 
         reason = f" ({fault})" if fault else ""
-        self.app.push_screen(
-            ConfirmStrip(f"{action.capitalize()} {len(marked):,} marked {self.KIND}s{reason}?"), answered
-        )
+        question = f"{action.capitalize()} {len(marked):,} marked {self.KIND}s{reason}?"
+        standing = ", ".join(f"{n:,} {status}" for status, n in trajectories.statuses(self.bench.db, marked).items())
+        self.app.push_screen(ConfirmStrip(f"{question} Now: {standing}."), answered)
 
     def _decide(self, action: Verb, fault: Fault | None, marked: Sequence[int] | None) -> None:
-        pk = self.state.pk
-        if marked is None:
-            # Before the decision, which brings the next item into view.
-            self._dwell.decide()
+        row = self.state.row
+        # Before the decision, which brings the next item into view.
+        seconds = self._dwell.decide() if marked is None else None
         try:
-            batch = self.state.decide(action, fault, pks=marked)
+            done = self.state.decide(action, fault, pks=marked, seconds=seconds)
         except SimiaError as error:
             self.app.notify(str(error), title="Not decided", severity="error")
             return
-        if batch is not None:
-            self.query_one(RecordTable).reload()
-            # What is counted over all rows comes after the next item.
-            self.call_after_refresh(self.news)
-            self._mention(self._dwell.warning or f"{PAST[action]} #{pk}")
+        if done is None or row is None:
+            return
         if marked is not None:
             self.query_one(RecordTable).marks.clear()
-            self._mention(f"{PAST[action]} {len(marked):,}")
+        self.query_one(RecordTable).reload()
+        # What is counted over all rows comes after the next item.
+        self.call_after_refresh(self.news)
+        if marked is not None:
+            self._mention(f"{PAST[action]} {done.said}")
+        else:
+            self.decided(action, row)
+            self._mention(done.said or self._dwell.warning or f"{PAST[action]} #{abs(row.pk)}")
 
     def action_undo(self) -> None:
         self._replay("undo", self.state.undo)
@@ -146,6 +150,8 @@ class ReviewScreen(RemakingScreen):
 
     def action_edit(self) -> None:
         self.catch_up()
+        if self._sees_planted():
+            return
         turn = self.query_one(Transcript).turn
         if self.state.pk is None or self.state.trajectory is None:
             return
@@ -166,6 +172,8 @@ class ReviewScreen(RemakingScreen):
 
     def action_turns(self) -> None:
         self.catch_up()
+        if self._sees_planted():
+            return
         body, turn = self.state.trajectory, self._text.turn
         if body is None:
             return

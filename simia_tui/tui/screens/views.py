@@ -108,7 +108,7 @@ class ViewsScreen(QueueScreen):
 
     def _show_filter(self) -> None:
         super()._show_filter()
-        self.query_one(Completions).say(f"{len(self.state.ids):,} found")
+        self.query_one(Completions).say(f"{self.state.found:,} found")
 
     def on_mount(self) -> None:
         place = views.place(self.bench.db, self.bench.reviewer, self.KIND)
@@ -128,8 +128,13 @@ class ViewsScreen(QueueScreen):
         super()._show_current()
         self._settle()
 
+    @property
+    def _shown_pk(self) -> int | None:
+        """The trajectory under the cursor, or the one whose place a planted copy has taken."""
+        return abs(self.state.pk) if self.state.pk is not None else None
+
     def _settle(self) -> None:
-        here = (self.state.query.line(), self.state.pk)
+        here = (self.state.query.line(), self._shown_pk)
         if here == self._here:
             return
         self._here = here
@@ -144,7 +149,7 @@ class ViewsScreen(QueueScreen):
     def _leave(self) -> None:
         """Writes the place down in a thread: another process may hold the database for a while."""
         workspace, reviewer, kind = self.bench.workspace, self.bench.reviewer, self.KIND
-        place = (self.state.query.line(), self.state.pk, self.query_one(Transcript).turn)
+        place = (self.state.query.line(), self._shown_pk, self.query_one(Transcript).turn)
         if place == self._written:
             return
         self._written = place

@@ -1,15 +1,22 @@
 """The queue that a reviewer works through: which trajectories, where, and what was decided."""
 
 import sqlite3
+import time
 from array import array
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from simia_tui.errors import SimiaError
 from simia_tui.model import Fault, Finding, Kind, Status, Trajectory
-from simia_tui.store import Query, Row, data_version, decisions, trajectories
+from simia_tui.services import acts, blind
+from simia_tui.services.acts import Done
+from simia_tui.settings import ReviewSettings
+from simia_tui.store import Query, Row, claims, data_version, decisions, draws, trajectories
 from simia_tui.store.decisions import Undone, Verb
 from simia_tui.store.fields import split
 
+CLAIMED = 10
+"""Items that are claimed at once: one write for ten of them."""
 AHEAD = 128
 """Items looked at by row when the next waiting one is sought; beyond them one query over the index is cheaper."""
 
@@ -22,12 +29,23 @@ class ReviewState:
     of `db`; only `ids_of` may run in another, with that thread's own connection.
     """
 
-    def __init__(self, db: sqlite3.Connection, reviewer: str, kind: Kind, query: Query | None = None) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        reviewer: str,
+        kind: Kind,
+        query: Query | None = None,
+        policy: ReviewSettings | None = None,
+    ) -> None:
         self.db = db
         self.reviewer = reviewer
         self.kind = kind
+        self.policy = policy or ReviewSettings()
         self.query = query or Query(kind=kind)
         self.ids: array[int] = array("q")
+        self.planted = 0
+        """How many of `ids` are planted copies; they are never counted."""
+        self._held: dict[int, float] = {}
         self.pk: int | None = None
         self.last_fault: Fault | None = None
         self._loaded: tuple[int, Trajectory, list[Finding]] | None = None
@@ -60,6 +78,7 @@ class ReviewState:
         """
         place = (self.place or 0) if query == self.query else 0
         self.query, self.ids = query, ids
+        self.planted = sum(pk < 0 for pk in ids)
         if self.pk is None or self.pk not in ids:
             self.pk = ids[min(place, len(ids) - 1)] if ids else None
         self.forget()
@@ -68,6 +87,11 @@ class ReviewState:
     def refresh(self) -> None:
         """`take` the present answer to the present query. For tests and small workspaces; screens use a worker."""
         self.take(self.query, self.ids_of(self.db, self.query))
+
+    @property
+    def found(self) -> int:
+        """How many trajectories the query matches."""
+        return len(self.ids) - self.planted
 
     @property
     def place(self) -> int | None:
@@ -138,14 +162,41 @@ class ReviewState:
             return False
         wanted = split(self.query.status or Status.PENDING)
         near = self.ids[here + 1 : here + 1 + AHEAD]
-        found = next((row.pk for row in self.rows(near) if row.status in wanted), None)
+        found = self._mine([row.pk for row in self.rows(near) if row.status in wanted])
         if found is None:
-            waiting = set(trajectories.ids(self.db, self.query.but(status=",".join(wanted))))
-            ahead = (pk for part in (self.ids[here + 1 :], self.ids[:here]) for pk in part if pk in waiting)
-            found = next(ahead, None)
+            waiting = {*trajectories.ids(self.db, self.query.but(status=",".join(wanted)))}
+            found = self._mine([pk for part in (self.ids[here + 1 :], self.ids[:here]) for pk in part if pk in waiting])
         if found is not None:
             self.go_to(found)
         return found is not None
+
+    def to_waiting(self) -> None:
+        """Stay on the current trajectory where it waits for this reviewer, and claim it; else `advance`."""
+        row = self.row
+        if row is not None and (row.status != Status.PENDING or self._mine([row.pk]) is None):
+            self.advance()
+
+    def _mine(self, pks: Sequence[int]) -> int | None:
+        """The first of `pks` that is this reviewer's to judge, claimed with some of those that follow it."""
+        for start in range(0, len(pks), 2 * CLAIMED):
+            part = pks[start : start + 2 * CLAIMED]
+            waiting = [row.pk for row in self.rows(part) if row.status == Status.PENDING and row.pk > 0]
+            free = {*claims.free(self.db, self.reviewer, waiting, self.policy.overlap)}
+            mine = [pk for pk in part if pk in free or pk not in waiting]
+            if mine:
+                self._claim([pk for pk in mine if pk in free])
+                return mine[0]
+        return None
+
+    def _claim(self, pks: Sequence[int]) -> None:
+        """Takes claims on the next of `pks`, unless the first is held for a while yet."""
+        minutes = self.policy.claim_minutes
+        if not pks or self._held.get(pks[0], 0.0) > time.time() + minutes * 30:
+            return
+        # Where another process keeps the database busy, the claim is taken with the next item.
+        with suppress(SimiaError):
+            taken = claims.claim(self.db, self.reviewer, pks, CLAIMED, overlap=self.policy.overlap, minutes=minutes)
+            self._held = dict.fromkeys(taken, time.time() + minutes * 60)
 
     def skip(self) -> None:
         """Put the current trajectory at the end of the queue, undecided, and go to the next."""
@@ -159,22 +210,58 @@ class ReviewState:
         self.go_to(following)
 
     def decide(
-        self, action: Verb, fault: Fault | None = None, note: str | None = None, pks: Sequence[int] | None = None
-    ) -> int | None:
+        self,
+        action: Verb,
+        fault: Fault | None = None,
+        note: str | None = None,
+        pks: Sequence[int] | None = None,
+        seconds: float | None = None,
+    ) -> Done | None:
         """Decide on the current trajectory and advance, or on all of `pks` as one act and stay.
 
-        Returns the batch, which one undo takes back; None where there was nothing to decide on.
+        Returns what became of it; None where there was nothing to decide on.
+
+        Raises:
+            UsageError: another reviewer reads it, or this one has given an opinion on it.
         """
-        chosen = list(pks) if pks is not None else [self.pk] if self.pk is not None else []
-        if not chosen:
+        if pks is None and self.pk is None:
             return None
-        batch = decisions.decide(self.db, chosen, action, self.reviewer, fault, note)
+        done = self._decide_one(action, fault, note, seconds) if pks is None else self._decide_all(action, fault, pks)
         if action == "reject" and fault is not None:
             self.last_fault = fault
         self._row = None
         if pks is not None or not self.advance():
             self._tell()
-        return batch
+        return done
+
+    def _decide_one(self, action: Verb, fault: Fault | None, note: str | None, seconds: float | None) -> Done:
+        assert self.pk is not None
+        pk, hidden = self.pk, self.hides_judge
+        done = acts.decide(self.db, pk, action, self.reviewer, fault, note, seconds, self.policy.overlap)
+        if action != "reset" and blind.drawn(self.db, pk, self.policy.blind):
+            draws.look(self.db, pk, self.reviewer, action if hidden else None)
+        return done
+
+    def _decide_all(self, action: Verb, fault: Fault | None, pks: Sequence[int]) -> Done | None:
+        batch, count = acts.decide_all(self.db, list(pks), action, self.reviewer, fault)
+        left = sum(pk > 0 for pk in pks) - count
+        return Done(batch, f"{count:,}" + (f"; {left:,} need the opinions of several and were left" if left else ""))
+
+    @property
+    def hides_judge(self) -> bool:
+        """Whether the prefilter's verdict on the current trajectory is hidden until it is decided or asked for."""
+        row = self.row
+        return (
+            row is not None
+            and not blind.tells(self.query)
+            and blind.hides(self.db, row, self.reviewer, self.policy.blind)
+        )
+
+    def reveal(self) -> None:
+        """Let the reviewer see the prefilter's verdict on the current trajectory; what follows is not blind."""
+        if self.pk is not None:
+            draws.look(self.db, self.pk, self.reviewer, None)
+            self._tell()
 
     def edit(self, body: Trajectory, findings: Sequence[Finding], note: str | None = None) -> None:
         """Make `body` the revision of the current trajectory that counts."""
@@ -185,7 +272,7 @@ class ReviewState:
 
     def undo(self) -> Undone | None:
         """Take back the reviewer's latest act and show what it was about; None where there is none left."""
-        return self._replayed(decisions.undo(self.db, self.reviewer))
+        return self._replayed(acts.undo(self.db, self.reviewer))
 
     def redo(self) -> Undone | None:
         """Bring back what was undone last and show it; None where there is nothing."""

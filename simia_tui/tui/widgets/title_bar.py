@@ -21,7 +21,8 @@ SHORT = {name: title.rpartition(" ")[2] for name, title in ROOMS.items()}
 
 
 class TitleBar(LineWidget):
-    """One line. `room` is the current mode, `waiting` says how many things wait in a room, `place` is the workspace."""
+    """One line. `room` is the current mode, `waiting` says how many things wait in a room, `place` is the workspace,
+    `clock` what is left of a time box."""
 
     DEFAULT_CSS = """
     TitleBar {
@@ -36,6 +37,7 @@ class TitleBar(LineWidget):
     waiting: reactive[dict[str, str]] = reactive(dict)
     demo: reactive[bool] = reactive(False)
     place: reactive[str] = reactive("")
+    clock: reactive[str] = reactive("")
 
     def parts(self, y: int) -> list[Part]:
         left, right = next(self._that_fit(self.content_size.width))
@@ -59,7 +61,8 @@ class TitleBar(LineWidget):
                 text = f"{title} {self.waiting.get(name, '') if counts else ''}".rstrip()
                 here = name == self.room
                 left.append((f"[{text}]" if here else f" {text} ", "strong" if here else "muted"))
-            right: list[Part] = [(mark, "warning")] if self.demo else []
+            right: list[Part] = [(f" {self.clock} ", "primary")] if self.clock else []
+            right += [(mark, "warning")] if self.demo else []
             if _cells([*left, *right]) <= width or not counts:
                 yield left, right
 

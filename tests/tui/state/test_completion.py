@@ -21,7 +21,7 @@ def offered(line: str, cursor: int | None = None) -> list[str]:
         ("", [f"{key}:" for key in KEYS]),
         ("status:pending ", [f"{key}:" for key in KEYS]),
         ("sta", ["status:"]),
-        ("-ru", ["rule:"]),
+        ("-rul", ["rule:"]),
         ("refund", []),
         ("status:", ["pending", "approved"]),
         ("status:p", ["pending", "approved"]),
