@@ -38,6 +38,11 @@ DEFAULT_TOML = """\
 # known_bad = 0.02         # share of the queue that is planted copies with a defect; 0 for none
 # claim_minutes = 30       # how long an item that you have open is kept for you
 
+[rules]
+# off = ["data.personal"]  # rules that do not run here; `simia rules` lists them
+# [rules.tau-airline]      # rules that do not run in one domain
+# off = ["turn.empty"]
+
 [ui]
 # theme = "textual-dark"   # any theme of Textual
 # animations = false     # smooth scrolling costs 80 ms and 250 kB a page over SSH

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from simia_tui.errors import UsageError
 from simia_tui.model import Api, Effort, Record, Structured, Tier
@@ -152,6 +152,28 @@ class UiSettings(Record):
     refresh_hz: float = Field(default=4.0, ge=0.5, le=20)
 
 
+class RuleSwitch(Record):
+    """Ids of rules that do not run."""
+
+    off: tuple[str, ...] = ()
+
+
+class RuleSettings(RuleSwitch):
+    """Which rules do not run: `off` in every domain, and in one domain those in the table of its name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, RuleSwitch] = Field(init=False)
+
+    @property
+    def domains(self) -> dict[str, RuleSwitch]:
+        """The tables of single domains by name."""
+        return self.__pydantic_extra__ or {}
+
+    def off_in(self, domain: str) -> frozenset[str]:
+        """The rules that do not run in `domain`."""
+        return frozenset((*self.off, *self.domains.get(domain, RuleSwitch()).off))
+
+
 class Settings(Record):
     """All settings of a workspace, checked. Made by `Settings.load`."""
 
@@ -163,6 +185,7 @@ class Settings(Record):
     reviewer: ReviewerSettings = Field(default_factory=ReviewerSettings)
     review: ReviewSettings = ReviewSettings()
     ui: UiSettings = UiSettings()
+    rules: RuleSettings = RuleSettings()
     keys: dict[str, str] = {}
     """Name of an act of the workbench to its keys, with commas between them."""
 

@@ -298,3 +298,22 @@ def test_prices_of_the_user_come_before_the_table(tmp_path: Path) -> None:
     assert settings.price_of(small, "qwen") == Price(input=1, output=2)
     assert settings.price_of(small, "other") is None
     assert "prices.x.output" in refusal(tmp_path, "[prices.x]\ninput = 1")
+
+
+def test_rules_are_switched_off_everywhere_and_in_one_domain(tmp_path: Path) -> None:
+    rules = load(tmp_path, '[rules]\noff = ["data.personal"]\n[rules.tau-airline]\noff = ["turn.empty"]\n').rules
+    assert rules.off_in("generic") == {"data.personal"}
+    assert rules.off_in("tau-airline") == {"data.personal", "turn.empty"}
+    assert Settings().rules.off_in("generic") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[rules]\noff = "turn.empty"\n', "rules.off"),
+        ("[rules]\nof = []\n", "rules.of"),
+        ("[rules.generic]\nof = []\n", "rules.generic.of is not a setting"),
+    ],
+)
+def test_a_wrong_switch_is_named(tmp_path: Path, text: str, says: str) -> None:
+    assert says in refusal(tmp_path, text)

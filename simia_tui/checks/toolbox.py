@@ -98,7 +98,7 @@ class Toolbox(dict[str, Tool]):
     @classmethod
     def of(cls, specs: tuple[ToolSpec, ...], hints: Hints) -> "Toolbox":
         """The box of `specs`, made once for as long as the same specs come row after row."""
-        key = (id(hints), *map(id, specs))
+        key = (hints.reads, hints.writes, hints.calculators, id(hints.arguments), *map(id, specs))
         known = _boxes.get(key)
         if known is not None:
             return known
@@ -124,4 +124,4 @@ class Toolbox(dict[str, Tool]):
             return ""
 
 
-_boxes: dict[tuple[int, ...], Toolbox] = {}
+_boxes: dict[tuple[Any, ...], Toolbox] = {}

@@ -4,7 +4,6 @@ import sqlite3
 from functools import lru_cache
 from typing import NamedTuple
 
-from simia_tui import checks
 from simia_tui.jobs.tasks import Found, Work
 from simia_tui.model import Job, Trajectory
 from simia_tui.simulate import resimulate
@@ -49,9 +48,8 @@ class Resimulation(Work):
 
     def _read(self, task: Task, prompt: Prompt, text: str) -> Found | str:
         episode, turn, _ = self._case(task.seed)
-        hints = checks.Hints.of(self._pack(episode.domain).data)
         try:
-            found = resimulate.read_ending(text, episode, turn, self.tools(episode), hints)
+            found = resimulate.read_ending(text, episode, turn, self.tools(episode), self._hints(episode.domain))
         except Unreadable as problem:
             return str(problem)
         return Found(remade=Remade(found.body, found.findings))

@@ -26,6 +26,7 @@ from simia_tui.model import (
     Trajectory,
     Usage,
 )
+from simia_tui.settings import Settings
 from simia_tui.simulate import reply as replies
 from simia_tui.simulate import synthesize
 from simia_tui.simulate.schemas import EPISODE
@@ -65,6 +66,8 @@ class Work(ABC):
         self._db = db
         self._roots = workspace.prompt_roots()
         self._pack = lru_cache(maxsize=None)(self._make_pack)
+        settings = Settings.load(workspace.root)
+        self._hints = lru_cache(maxsize=None)(lambda name: checks.hints_in(settings, name, self._pack(name).data))
         self._seed = lru_cache(maxsize=256)(lambda pk: trajectories.get(db, pk))
         self._inferred = self._infer(seeds)
         self._tier = TIER if spec.batch else None
@@ -235,8 +238,7 @@ class Synthesis(Work):
         axes = self._writer(task.seed).axes(task.ord, self.spec.random_seed)
         aim = {"target": self.spec.target.model_dump(exclude_none=True)} if self.spec.target else {}
         trajectory = trajectory.model_copy(update={"meta": {**trajectory.meta, "axes": axes, **aim}})
-        hints = checks.Hints.of(self._pack(seed.domain).data)
-        checked, found = checks.run(trajectory, tools, hints)
+        checked, found = checks.run(trajectory, tools, self._hints(seed.domain))
         findings: list[Finding] = [*said, *found, *self._missed(checked)]
         new = New(
             trajectory,

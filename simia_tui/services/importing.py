@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from simia_tui import checks, domains, formats
-from simia_tui.domains import Pack
 from simia_tui.errors import UsageError
-from simia_tui.model import Kind
+from simia_tui.model import Kind, ToolSpec
+from simia_tui.settings import Settings
 from simia_tui.store import New, Workspace, imports, trajectories
 
 PORTION = 250
@@ -47,6 +48,14 @@ class ImportReport:
         return sum(file.quarantined for file in self.files)
 
 
+class _Ground(NamedTuple):
+    """What is the same for every row: its kind, and what the domain gives to the rules."""
+
+    kind: Kind
+    tools: tuple[ToolSpec, ...]
+    hints: checks.Hints
+
+
 def import_files(
     workspace: Workspace,
     paths: Iterable[Path],
@@ -63,9 +72,10 @@ def import_files(
     folder is refused with a sentence in the report.
 
     Raises:
-        UsageError: a path is missing or empty, or its format or the domain is not known.
+        UsageError: a path is missing or empty, or its format, the domain or a rule of the settings is not known.
     """
     pack = domains.load(domain, workspace.prompt_roots())
+    ground = _Ground(kind, pack.tools, checks.hints_in(Settings.load(workspace.root), pack.name, pack.data))
     named = [entry for path in paths for entry in _named(path, format_name)]
     report = ImportReport([], dry_run)
     for path, name, refusal in named:
@@ -74,7 +84,7 @@ def import_files(
         if name is None:
             continue
         rows = formats.read(path, name, domain)
-        for _ in _count(workspace, rows, file) if dry_run else _store(workspace, rows, file, kind, pack):
+        for _ in _count(workspace, rows, file) if dry_run else _store(workspace, rows, file, ground):
             progress(file)
     return report
 
@@ -109,14 +119,12 @@ def _portions(rows: Iterator[formats.Row]) -> Iterator[list[formats.Row]]:
         yield portion
 
 
-def _store(
-    workspace: Workspace, rows: Iterator[formats.Row], file: FileReport, kind: Kind, pack: Pack
-) -> Iterator[None]:
+def _store(workspace: Workspace, rows: Iterator[formats.Row], file: FileReport, ground: _Ground) -> Iterator[None]:
     db = workspace.connect()
     try:
-        record = imports.begin(db, file.path, file.format, kind)
+        record = imports.begin(db, file.path, file.format, ground.kind)
         for portion in _portions(rows):
-            added = trajectories.add(db, (_new(row, file, kind, pack) for row in portion if row.trajectory))
+            added = trajectories.add(db, (_new(row, file, ground) for row in portion if row.trajectory))
             refused = [imports.Refused(row.number, row.reason or "", row.raw) for row in portion if not row.trajectory]
             imports.record(db, record, len(added.pks), added.duplicates, refused)
             _add_up(file, len(added.pks), added.duplicates, refused)
@@ -125,14 +133,14 @@ def _store(
         db.close()
 
 
-def _new(row: formats.Row, file: FileReport, kind: Kind, pack: Pack) -> New:
+def _new(row: formats.Row, file: FileReport, ground: _Ground) -> New:
     assert row.trajectory is not None
-    checked, findings = checks.run(row.trajectory, row.trajectory.tools or pack.tools, checks.Hints.of(pack.data))
+    checked, findings = checks.run(row.trajectory, row.trajectory.tools or ground.tools, ground.hints)
     return New(
         row.trajectory,
         checked,
         findings,
-        kind=kind,
+        kind=ground.kind,
         format=file.format,
         path=file.path,
         row=row.number,

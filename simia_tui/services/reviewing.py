@@ -1,24 +1,73 @@
 """Edits by a person: the changed body is checked again before it becomes the revision that counts."""
 
 import sqlite3
+from typing import NamedTuple
 
 from simia_tui import checks, domains
 from simia_tui.checks import standing
 from simia_tui.errors import UsageError
 from simia_tui.model import Finding, ToolCall, Trajectory, Turn
+from simia_tui.settings import Settings
 from simia_tui.store import Workspace, decisions, trajectories
 
 
 def check(workspace: Workspace, trajectory: Trajectory) -> tuple[Trajectory, list[Finding]]:
-    """The rules over one trajectory, with the tools and hints of its domain where it brings none."""
+    """The rules over one trajectory, with the hints of its domain, and with its tools where it brings none."""
     pack = domains.load(trajectory.domain, workspace.prompt_roots())
-    return checks.run(trajectory, trajectory.tools or pack.tools, checks.Hints.of(pack.data))
+    hints = checks.hints_in(Settings.load(workspace.root), pack.name, pack.data)
+    return checks.run(trajectory, trajectory.tools or pack.tools, hints)
 
 
 def ledger(workspace: Workspace, trajectory: Trajectory) -> list[standing.Entry]:
     """What the tools told and the calls set, turn by turn; `checks.standing.standing` sums it up after a turn."""
     pack = domains.load(trajectory.domain, workspace.prompt_roots())
     return standing.entries(trajectory, trajectory.tools or pack.tools, checks.Hints.of(pack.data))
+
+
+class Recheck(NamedTuple):
+    """What the rules find in a body now, against what is on record: what came, what went, and how much is the same."""
+
+    came: list[Finding]
+    gone: list[Finding]
+    same: int
+
+
+def recheck(workspace: Workspace, db: sqlite3.Connection, pk: int) -> Recheck:
+    """Runs the rules again over the body that counts; nothing is written.
+
+    What only the reply could tell, and repairs that were made, are not looked for again.
+    """
+    _, found = check(workspace, trajectories.get(db, pk))
+    now = [finding.model_copy(update={"repaired": False}) for finding in found]
+    then = [one for one in trajectories.findings(db, pk) if one.rule in checks.RULES and not one.repaired]
+    had, has = {_key(one) for one in then}, {_key(one) for one in now}
+    came = [one for one in now if _key(one) not in had]
+    return Recheck(came, [one for one in then if _key(one) not in has], len(now) - len(came))
+
+
+def _key(finding: Finding) -> tuple[str, int | None, int | None, str]:
+    return finding.rule, finding.turn, finding.call, finding.message
+
+
+def repaired(workspace: Workspace, db: sqlite3.Connection, pk: int) -> tuple[Trajectory, list[Finding]]:
+    """The body that counts as the rules would repair it, with the repairs; none where they would leave it alone."""
+    after, found = check(workspace, trajectories.get(db, pk))
+    return after, [finding for finding in found if finding.repaired]
+
+
+def repair(workspace: Workspace, db: sqlite3.Connection, pk: int, reviewer: str) -> int:
+    """Makes what `repaired` shows a revision of its own, which one undo takes back; returns how many repairs.
+
+    Raises:
+        UsageError: there is nothing to repair.
+    """
+    before = trajectories.get(db, pk)
+    after, found = check(workspace, before)
+    made = sum(finding.repaired for finding in found)
+    if after.turns == before.turns:
+        raise UsageError(f"The rules would repair nothing in #{pk}.")
+    decisions.edit(db, pk, after, found, reviewer, f"{made} repairs of the rules")
+    return made
 
 
 def edit_turn(
