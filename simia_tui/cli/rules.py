@@ -1,54 +1,48 @@
 """Commands for the rules: check a file, list the rules, measure them against the demo model's record."""
 
-import json
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
-from simia_tui import checks, domains, formats, resources
+from simia_tui import checks, formats
 from simia_tui.cli.common import json_option, open_workspace, print_json, print_table, workspace_option
-from simia_tui.errors import UsageError
 from simia_tui.evaluation import Share
-from simia_tui.model import Kind, verdict_of
+from simia_tui.formats import JsonSink
+from simia_tui.model import Kind
+from simia_tui.services.checking import FileCheck
 from simia_tui.store import trajectories
 
 
 @click.command("check")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Where the repaired trajectories go, OpenAI messages.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where the mended trajectories go.")
+@click.option("--to", "target", default="openai", show_default=True, help="The format of the mended trajectories.")
 @click.option("--report", type=click.Path(path_type=Path), help="Where the findings go, as JSON; else standard output.")
 @click.option("--format", "format_name", default="auto", show_default=True)
 @click.option("--domain", default="generic", show_default=True)
-def check_command(path: Path, out: Path | None, report: Path | None, format_name: str, domain: str) -> None:
-    """Run the rules over a file, without a workspace."""
-    pack = domains.load(domain, [resources.prompts()])
-    hints = checks.Hints.of(pack.data)
-    if not path.exists():
-        raise UsageError(f"There is no file {path}; check the path.")
-    rows: list[dict[str, Any]] = []
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes side by side.")
+@workspace_option
+def check_command(
+    path: Path,
+    out: Path | None,
+    target: str,
+    report: Path | None,
+    format_name: str,
+    domain: str,
+    workers: int,
+    workspace: str,
+) -> None:
+    """Run the rules over a file; no workspace is needed, but the rules that one switches off do not run."""
+    check = FileCheck(path, format_name, domain, target, Path(workspace))
     with ExitStack() as stack:
-        sink = stack.enter_context(open(out, "w", encoding="utf-8")) if out else None
-        for row in formats.read(path, format_name, domain):
-            if row.trajectory is None:
-                rows.append({"row": row.number, "verdict": "unreadable", "reason": row.reason})
-                continue
-            checked, findings = checks.run(row.trajectory, row.trajectory.tools or pack.tools, hints)
-            listed = [finding.model_dump(mode="json", exclude_defaults=True) for finding in findings]
-            rows.append(
-                {"row": row.number, "id": row.trajectory.id, "verdict": verdict_of(findings), "findings": listed}
-            )
-            if sink:
-                sink.write(json.dumps(formats.write_openai(checked), ensure_ascii=False) + "\n")
+        findings = stack.enter_context(JsonSink(report or sys.stdout.buffer, array=True))
+        sink = stack.enter_context(formats.open_sink(out, target)) if out else None
+        counts = check.run(findings, sink, workers)
     if report:
-        report.write_text(json.dumps(rows, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        counts: dict[str, int] = {}
-        for entry in rows:
-            counts[str(entry["verdict"])] = counts.get(str(entry["verdict"]), 0) + 1
         print_table(("verdict", "rows"), sorted(counts.items()))
-    else:
-        print_json(rows)
 
 
 @click.command("rules")

@@ -36,7 +36,8 @@ from simia_tui.formats.sharegpt import SHAREGPT, ShareGPT, write_sharegpt
 from simia_tui.formats.sharegpt_hermes import HERMES, ShareGPTHermes, write_sharegpt_hermes
 from simia_tui.formats.simia_rl import SimiaRL
 from simia_tui.formats.simia_sft import SIMIA_SFT, SimiaSFT
-from simia_tui.formats.sinks import JsonSink, Sink, file_of, open_sink
+from simia_tui.formats.sinks import JsonSink, Sink, file_of, is_json, open_sink
+from simia_tui.formats.slices import Slice, Torn, slices
 from simia_tui.formats.source import Source, samples
 from simia_tui.formats.stream import Item, check, head_of, items
 from simia_tui.formats.swe_agent import SWEAgent
@@ -59,9 +60,12 @@ __all__ = [
     "Row",
     "RowError",
     "Sink",
+    "Slice",
+    "Torn",
     "Writer",
     "detect",
     "file_of",
+    "is_json",
     "left_out",
     "losses",
     "names",
@@ -69,7 +73,9 @@ __all__ = [
     "preflight",
     "preflights",
     "read",
+    "read_slice",
     "readers",
+    "sliced",
     "targets",
     "title",
     "write_openai",
@@ -221,6 +227,26 @@ def read(path: Path, format: str = "auto", domain: str = "generic") -> Iterator[
     reader = _FORMATS[detect(path) if format == "auto" else format]
     for item in _records(path, reader):
         yield _row(item, reader, domain)
+
+
+def sliced(path: Path, format: str) -> list[Slice]:
+    """The slices of a file of the format `format` for `read_slice`, in order; none where it must be read in one go.
+
+    Raises:
+        UsageError: as `read` does.
+    """
+    plain = not isinstance(_FORMATS[format], Source) and not container(path)
+    return slices(path) if plain else []
+
+
+def read_slice(piece: Slice, format: str, domain: str = "generic") -> tuple[list[Row], int]:
+    """The rows of a slice, numbered from 1, and how many numbers they take.
+
+    Raises:
+        Torn: the file cannot be read in slices after all.
+    """
+    items_read, count = piece.items()
+    return [_row(item, _FORMATS[format], domain) for item in items_read], count
 
 
 def _records(path: Path, reader: Format) -> Iterator[Item]:

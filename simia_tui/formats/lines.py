@@ -9,7 +9,7 @@ from simia_tui.formats.base import NOTHING, RAW_CHARS, quick_json
 from simia_tui.formats.buffer import DAMAGED
 from simia_tui.formats.parser import Item, Parser, complaint
 
-_FIRST, _LONGEST = 1 << 16, 1 << 22
+FIRST, LONGEST = 1 << 16, 1 << 22
 """Bytes (64 kiB, 4 MiB) of a line of an array, the first and others: where all elements stand in one, that is not
 read whole."""
 
@@ -63,14 +63,14 @@ class Rest(NamedTuple):
     before: int
 
 
-def elements(file: IO[bytes]) -> Generator[Item, None, Rest]:
+def elements(file: IO[bytes], first: int = FIRST) -> Generator[Item, None, Rest]:
     """The elements of an array, as long as each stands in a line of its own with the comma after it.
 
     That such a line is an element needs no other proof: it begins where one must begin, is a whole value, and ends at
     the comma.
     """
     parser = Parser()
-    line = file.readline(_FIRST)
+    line = file.readline(first)
     opened = line.find(b"[") + 1
     seen, line = _characters(line[:opened]), line[opened:]
     rest = Rest(b"", 0, 0)
@@ -87,7 +87,7 @@ def elements(file: IO[bytes]) -> Generator[Item, None, Rest]:
         elif rest.elements:
             rest = rest._replace(head=rest.head + line)
         seen += _characters(line)
-        line = file.readline(_LONGEST)
+        line = file.readline(LONGEST)
     return rest._replace(head=rest.head + line)
 
 

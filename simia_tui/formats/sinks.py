@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from simia_tui.formats import parquet, verl
 from simia_tui.formats.base import json_row
@@ -45,6 +45,11 @@ def file_of(name: str) -> str:
     return _FILES.get(name) or f"{name.replace('-', '_')}.jsonl"
 
 
+def is_json(name: str) -> bool:
+    """Whether rows of the format `name` are written as JSON."""
+    return name not in _SCHEMAS
+
+
 def open_sink(path: Path, name: str) -> Sink:
     """A file for rows of the format `name`, in the layout that its readers expect, whatever `path` is called.
 
@@ -57,25 +62,27 @@ def open_sink(path: Path, name: str) -> Sink:
 
 
 class JsonSink:
-    """One JSON object a line, as JSON Lines or as one JSON array."""
+    """One JSON object a line, as JSON Lines or as one JSON array; a file that is open already is left open."""
 
-    def __init__(self, path: Path, array: bool = False) -> None:
+    def __init__(self, target: Path | IO[bytes], array: bool = False) -> None:
         self.rows = 0
-        self._file = open(path, "wb")  # noqa: SIM115 - closed by __exit__
+        self._file = target.open("wb") if isinstance(target, Path) else target
+        self._owned = isinstance(target, Path)
         self._array = array
 
     def __enter__(self) -> "JsonSink":
         return self
 
-    def add(self, row: dict[str, Any]) -> None:
+    def add(self, row: dict[str, Any] | bytes) -> None:
+        """Takes a row, which may be JSON already (from another process)."""
         before, after = ((b",\n" if self.rows else b"[\n"), b"") if self._array else (b"", b"\n")
-        self._file.write(b"".join((before, json_row(row), after)))
+        self._file.write(b"".join((before, row if isinstance(row, bytes) else json_row(row), after)))
         self.rows += 1
 
     def __exit__(self, *_: object) -> None:
         if self._array:
             self._file.write(b"\n]\n" if self.rows else b"[]\n")
-        self._file.close()
+        self._file.close() if self._owned else self._file.flush()
 
 
 class ParquetSink:

@@ -16,7 +16,7 @@ from simia_tui.formats.buffer import CHUNK, DAMAGED, Buffer
 from simia_tui.formats.lines import Rest, elements, lines
 from simia_tui.formats.parser import Item
 
-__all__ = ["CHUNK", "DAMAGED", "Buffer", "Item", "check", "head_of", "items", "opened"]
+__all__ = ["CHUNK", "DAMAGED", "Buffer", "Item", "array", "check", "head_of", "items", "opened", "shape"]
 
 _HEAD = 4_096
 """Bytes that are looked at before anything is parsed."""
@@ -43,12 +43,12 @@ def items(path: Path, chunk: int = CHUNK) -> Iterator[Item]:
         UsageError: when the file is missing, unreadable, empty, or plainly not JSON.
     """
     check(path)
-    shape = _shape(path, chunk)
+    kind = shape(path, chunk)
     with opened(path) as file:
-        if shape == "lines":
+        if kind == "lines":
             yield from lines(file)
-        elif shape == "array":
-            yield from _array(file, chunk)
+        elif kind == "array":
+            yield from array(file, chunk)
         else:
             yield from _values(Buffer(file, chunk))
 
@@ -97,7 +97,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         yield cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if packed else file
 
 
-def _shape(path: Path, chunk: int) -> str:
+def shape(path: Path, chunk: int) -> str:
     """`array`, `lines`, or `values` (objects that run over several lines, mostly a single one)."""
     with opened(path) as file:
         buffer = Buffer(file, chunk)
@@ -112,7 +112,7 @@ def _shape(path: Path, chunk: int) -> str:
         return "values" if buffer.peek() == "{" and buffer.value(1).reason is None else "lines"
 
 
-def _array(file: IO[bytes], chunk: int) -> Iterator[Item]:
+def array(file: IO[bytes], chunk: int) -> Iterator[Item]:
     """The elements of an array: line by line where they stand so, and from there on wherever they stand."""
     # What a damaged archive still gives would be lost with the rest of its line.
     rest = Rest(b"", 0, 0) if isinstance(file, gzip.GzipFile) else (yield from elements(file))
