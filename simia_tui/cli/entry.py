@@ -21,6 +21,7 @@ _MODULES = {
     "quarantine": "data",
     "seeds": "data",
     "episodes": "data",
+    "agreement": "agreement",
     "formats": "formats",
     "convert": "formats",
     "check": "rules",

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from simia_tui.model import Decision, Fault, Finding, Measure, Status, Trajectory, verdict_of
+from simia_tui.model import Decision, Fault, Finding, Kind, Measure, Status, Trajectory, verdict_of
 from simia_tui.store import trajectories
 from simia_tui.store.connection import write
 
@@ -253,3 +253,23 @@ def history(db: sqlite3.Connection, pk: int) -> list[Decision]:
     ).fetchall()
     names = ("pk", "trajectory", "action", "at", "reviewer", "fault", "note", "batch")
     return [Decision.model_validate(dict(zip(names, values, strict=True))) for values in found]
+
+
+class Pace(NamedTuple):
+    """How fast a reviewer decided on single items: how many, how many of these in haste, and the seconds in all."""
+
+    reviewer: str
+    decided: int
+    hasty: int
+    seconds: float
+
+
+def paces(db: sqlite3.Connection, kind: Kind, seconds_per_word: float) -> list[Pace]:
+    """The pace of every reviewer whose time was taken; a decision with fewer `seconds_per_word` is a hasty one."""
+    found = db.execute(
+        "SELECT b.reviewer, count(*), sum(b.seconds < ? * t.words), sum(b.seconds) FROM batches b"
+        " JOIN decisions d ON d.batch = b.pk JOIN trajectories t ON t.pk = d.trajectory"
+        " WHERE b.size = 1 AND b.seconds IS NOT NULL AND t.kind = ? GROUP BY b.reviewer ORDER BY b.reviewer",
+        (seconds_per_word, kind),
+    ).fetchall()
+    return [Pace._make(values) for values in found]

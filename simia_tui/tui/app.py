@@ -23,6 +23,7 @@ from simia_tui.store import Workspace, claims, data_version
 from simia_tui.store.connection import explain
 from simia_tui.tui import keymap
 from simia_tui.tui.bench import Bench
+from simia_tui.tui.screens.agreement import AgreementScreen
 from simia_tui.tui.screens.base import RoomScreen
 from simia_tui.tui.screens.cards import CardsScreen
 from simia_tui.tui.screens.exports import ExportsScreen
@@ -54,6 +55,7 @@ class Workbench(App[None]):
         "cards": CardsScreen,
         "jobs": JobsScreen,
         "exports": ExportsScreen,
+        "agreement": AgreementScreen,
     }
     DEFAULT_MODE = "home"
     ENABLE_COMMAND_PALETTE = True

@@ -8,7 +8,7 @@ import pytest
 from samples import make_trajectory
 
 from simia_tui.model import Opinion, Point, Screening, ToolCall, Trajectory, Turn
-from simia_tui.services import blind
+from simia_tui.services import acts, blind
 from simia_tui.store import New, Query, Workspace, claims, decisions, draws, planted, screenings, trajectories
 from simia_tui.store.screenings import Screened
 
@@ -227,3 +227,22 @@ async def test_a_time_box_orders_counts_down_and_ends_with_a_summary(
         assert "2 decided (1 approved, 1 rejected)" in shown and "0.1 a minute" in shown
         await bench.keys("escape")
         assert "0:00" not in bench.lines[0]
+
+
+async def test_the_agreement_room_tells_how_reviewing_goes_and_opens_what_differs(
+    workspace: Workspace, seeds: list[int], opened: Opened
+) -> None:
+    db = workspace.connect()
+    for n, pk in enumerate(seeds):
+        acts.decide(db, pk, "approve", "ann", overlap=2)
+        acts.decide(db, pk, "approve" if n else "flag", "bob", overlap=2)
+    async with opened(workspace, (110, 30)) as bench:
+        shown = await bench.keys("g", "v")
+        assert "How episodes are reviewed" in shown and "nothing judged twice" in shown
+        shown = await bench.keys("tab")
+        assert "How seeds are reviewed" in shown and "ann and bob, Cohen's kappa" in shown
+        assert "alike on 83 %" in shown and "1 item" in shown
+        shown = await bench.keys("enter")
+        assert "/ has:dispute" in shown and "1 found" in shown and "ann ✓ approve" in shown
+        await bench.keys("a")
+        assert trajectories.rows(db, seeds[:1])[0].status == "approved"

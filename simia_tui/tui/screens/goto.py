@@ -10,6 +10,7 @@ ROOM_KEYS = {
     "j": ("jobs", "jobs"),
     "x": ("exports & runs", "exports"),
     "t": ("", "exports"),
+    "v": ("agreement", "agreement"),
 }
 """Letter to word and mode; a second letter for the same room (t for training) has no word and is not shown."""
 

@@ -3,11 +3,8 @@
 import time
 from collections.abc import Callable
 
-WORDS_PER_MINUTE = 238
-"""Silent reading of English non-fiction by adults (M. Brysbaert, "How many words do we read per minute?", Journal of
-Memory and Language 109 (2019), 104047)."""
-FLOOR = 0.4
-"""The share of the reading time below which a decision cannot rest on reading."""
+from simia_tui.services.care import FLOOR, WORDS_PER_MINUTE
+
 STREAK = 5
 """Decisions in a row below the floor that give a warning; one or two may be easy ones."""
 
