@@ -13,6 +13,7 @@ from simia_tui.cli.common import workspace_option
 from simia_tui.errors import SimiaError
 
 _MODULES = {
+    "open": "workspace",
     "init": "workspace",
     "doctor": "workspace",
     "demo": "workspace",

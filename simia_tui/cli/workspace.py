@@ -10,7 +10,14 @@ from pathlib import Path
 import click
 
 from simia_tui import __version__
-from simia_tui.cli.common import json_option, load_settings, print_json, print_table, workspace_option
+from simia_tui.cli.common import (
+    json_option,
+    load_settings,
+    open_workspace,
+    print_json,
+    print_table,
+    workspace_option,
+)
 from simia_tui.presets import DEFAULT_TOML
 from simia_tui.settings import ROLES, EndpointSettings
 from simia_tui.store import Workspace
@@ -23,6 +30,21 @@ def init_command(folder: Path) -> None:
     there = (folder / "db" / "simia.db").exists()
     Workspace.create(folder, DEFAULT_TOML)
     click.echo(f"{folder} is a workspace already" if there else f"made a workspace in {folder}")
+
+
+@click.command("open")
+@click.option("--reviewer", help="Who decides, in place of the name in simia.toml.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, max=600, min_open=True),
+    help="A time box: what a decision tells most about comes first, and a summary ends it.",
+)
+@workspace_option
+def open_command(reviewer: str | None, minutes: float | None, workspace: str) -> None:
+    """Open the workbench, as `simia` alone does, for a reviewer or for so many minutes."""
+    from simia_tui.tui.app import open_workbench
+
+    open_workbench(open_workspace(workspace), reviewer, minutes)
 
 
 @click.command("demo")

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from operator import itemgetter
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from textual import events
 from textual.app import App, SystemCommand
@@ -18,14 +18,17 @@ from textual.widgets import Input, TextArea
 from textual.worker import Worker, WorkerState
 
 from simia_tui.errors import SimiaError
+from simia_tui.model import Kind, Status
 from simia_tui.services import synthesis, training
-from simia_tui.store import Workspace, claims, data_version
+from simia_tui.store import Workspace, claims, data_version, trajectories
 from simia_tui.store.connection import explain
 from simia_tui.tui import keymap
 from simia_tui.tui.bench import Bench
+from simia_tui.tui.lines import LineCommands
 from simia_tui.tui.screens.agreement import AgreementScreen
 from simia_tui.tui.screens.base import RoomScreen
 from simia_tui.tui.screens.cards import CardsScreen
+from simia_tui.tui.screens.desk import DeskScreen
 from simia_tui.tui.screens.exports import ExportsScreen
 from simia_tui.tui.screens.goto import ROOM_KEYS, GoToStrip
 from simia_tui.tui.screens.help import HelpScreen
@@ -59,6 +62,7 @@ class Workbench(App[None]):
     }
     DEFAULT_MODE = "home"
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS = App.COMMANDS | {LineCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "go", "Go to", id="app.go", tooltip="Go to another room: g, then its letter"),
         Binding("I", "import", "Import", id="app.import", tooltip="Import files of real traces"),
@@ -70,9 +74,11 @@ class Workbench(App[None]):
         Binding("question_mark", "help", "Keys", id="app.help", key_display="?", tooltip="All keys that act now"),
     ]  # fmt: skip
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, reviewer: str | None = None, minutes: float | None = None) -> None:
+        """On `workspace`, for another reviewer than the settings name, or with a time box of so many `minutes`."""
         super().__init__()
-        self.bench = Bench.open(workspace)
+        self.bench = Bench.open(workspace, reviewer)
+        self._minutes = minutes
         scopes = keymap.scopes(Workbench, [*self.MODES.values(), *keymap.dialogs()])
         self.own_keys = keymap.keymap(self.bench.settings.keys, scopes)
         self._version = data_version(self.bench.db)
@@ -89,6 +95,16 @@ class Workbench(App[None]):
         self.set_interval(1 / ui.refresh_hz, self._pulse)
         self.set_interval(RECONCILE_S, self._reconcile)
         self._reconcile()
+        if self._minutes is not None:
+            self.call_later(self._open_box, self._minutes)
+
+    async def _open_box(self, minutes: float) -> None:
+        """The time box opens where more waits."""
+        counts = trajectories.counts(self.bench.db)
+        waiting = {kind: counts.get((kind, Status.PENDING), 0) for kind in get_args(Kind)}
+        await self.switch_mode(f"{max(waiting, key=lambda kind: waiting[kind])}s")
+        if isinstance(self.screen, DeskScreen):
+            self.screen.open_box(minutes)
 
     def on_unmount(self) -> None:
         # What is not given back expires by itself.
@@ -238,8 +254,8 @@ class Workbench(App[None]):
             self.tell_rooms()
 
 
-def open_workbench(workspace: Workspace) -> None:
-    """Runs the workbench in this terminal until the user leaves.
+def open_workbench(workspace: Workspace, reviewer: str | None = None, minutes: float | None = None) -> None:
+    """Runs the workbench in this terminal until the user leaves; see `Workbench` for the rest.
 
     Raises:
         UsageError: input, output or error is no terminal, or the settings are wrong.
@@ -250,7 +266,7 @@ def open_workbench(workspace: Workspace) -> None:
     # Textual paints on standard error, so a screen that goes to a file would stay black.
     if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         raise UsageError("The workbench needs a terminal; for scripts use a command, see `simia --help`.")
-    app = Workbench(workspace)
+    app = Workbench(workspace, reviewer, minutes)
     app.run()
     if app.return_code:
         raise SimiaError("The workbench has broken off; decisions made so far are kept, and what went wrong is above.")

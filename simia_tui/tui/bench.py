@@ -20,9 +20,10 @@ class Bench:
     db: sqlite3.Connection
 
     @classmethod
-    def open(cls, workspace: Workspace) -> "Bench":
-        """Reads the settings and connects."""
-        return cls(workspace, Settings.load(workspace.root), workspace.connect(timeout=PATIENCE_S))
+    def open(cls, workspace: Workspace, reviewer: str | None = None) -> "Bench":
+        """Reads the settings and connects; `reviewer` overrules whom they name."""
+        settings = Settings.load(workspace.root, {"reviewer": {"name": reviewer}} if reviewer is not None else None)
+        return cls(workspace, settings, workspace.connect(timeout=PATIENCE_S))
 
     @property
     def reviewer(self) -> str:

@@ -11,6 +11,9 @@ from simia_tui.model import Opinion, Point, Screening, ToolCall, Trajectory, Tur
 from simia_tui.services import acts, blind
 from simia_tui.store import New, Query, Workspace, claims, decisions, draws, planted, screenings, trajectories
 from simia_tui.store.screenings import Screened
+from simia_tui.tui.app import Workbench
+from simia_tui.tui.lines import minutes_in
+from simia_tui.tui.screens.desk import DeskScreen
 
 Opened = Callable[..., Any]
 
@@ -246,3 +249,36 @@ async def test_the_agreement_room_tells_how_reviewing_goes_and_opens_what_differ
         assert "/ has:dispute" in shown and "1 found" in shown and "ann ✓ approve" in shown
         await bench.keys("a")
         assert trajectories.rows(db, seeds[:1])[0].status == "approved"
+
+
+async def test_a_time_box_is_opened_by_a_line_of_the_palette(
+    workspace: Workspace, seeds: list[int], opened: Opened
+) -> None:
+    async with opened(workspace, (110, 30)) as bench:
+        await bench.keys("g", "s", "colon")
+        await bench.type("timebox 15")
+        await bench.until(lambda: "Review for 15 minutes" in bench.text)
+        await bench.keys("enter")
+        await bench.until(lambda: bench.app.screen.state.query.order == "information")
+        assert bench.lines[0].count(":") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "minutes"),
+    [("timebox 20", 20), ("Time box 7.5 min", 7.5), ("timebox", None), ("timebox 0", None), ("timebox 9999", None)],
+)
+def test_the_line_of_a_time_box(line: str, minutes: float | None) -> None:
+    assert minutes_in(line) == minutes
+
+
+async def test_the_workbench_opens_with_a_time_box_for_a_reviewer(workspace: Workspace, seeds: list[int]) -> None:
+    app = Workbench(workspace, "dora", 5)
+    async with app.run_test(size=(110, 30)) as pilot:
+        for _ in range(400):
+            if isinstance(app.screen, DeskScreen) and app.screen.state.query.order == "information":
+                break
+            await pilot.pause(0.01)
+        assert app.bench.reviewer == "dora" and app.screen.KIND == "seed"
+        await pilot.press("a")
+    db = workspace.connect()
+    assert db.execute("SELECT reviewer, seconds IS NOT NULL FROM batches").fetchall() == [("dora", 1)]
