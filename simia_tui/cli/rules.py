@@ -13,7 +13,7 @@ from simia_tui.evaluation import Share
 from simia_tui.formats import JsonSink
 from simia_tui.model import Kind
 from simia_tui.services.checking import FileCheck
-from simia_tui.store import trajectories
+from simia_tui.store import rulings
 
 
 @click.command("check")
@@ -50,27 +50,33 @@ def check_command(
 @json_option
 @workspace_option
 def rules_command(kind: Kind, as_json: bool, workspace: str) -> None:
-    """The rules, and how many trajectories of this workspace each has a finding on."""
-    counts = trajectories.rule_counts(open_workspace(workspace).connect(), kind)
+    """The rules: how many trajectories of this workspace each has a finding on, repaired, and where people overruled it.
+
+    A person overrules a rule by approving a trajectory in which an error of that rule stands.
+    """
+    db = open_workspace(workspace).connect()
+    counts = rulings.rulings(db, kind)
     known: dict[str, Any] = {rule.id: rule for rule in checks.RULES.values()}
-    names = [*known, *(name for name in counts if name not in known)]
     rows = [
         {
             "rule": name,
             "severity": known[name].severity if name in known else None,
             "repairs": known[name].repairs if name in known else None,
-            "found": counts.get(name, 0),
+            **counts.get(name, rulings.Ruling())._asdict(),
             "why": known[name].why if name in known else "of the reply's shape",
         }
-        for name in names
+        for name in (*known, *(name for name in counts if name not in known))
     ]
     if as_json:
         print_json(rows)
-    else:
-        print_table(
-            ("rule", "severity", "repairs", f"{kind}s", "why"),
-            ((r["rule"], r["severity"], "yes" if r["repairs"] else "", r["found"], r["why"]) for r in rows),
-        )
+        return
+    print_table(
+        ("rule", "severity", f"{kind}s", "repaired", "judged", "overruled", "why"),
+        ([row[key] for key in ("rule", "severity", *rulings.Ruling._fields, "why")] for row in rows),
+    )
+    click.echo(
+        f"\n{rulings.missed(db, kind)} {kind}s were rejected by a person though no error of a rule stands in them."
+    )
 
 
 @click.group("eval", help="Measure what the program does against what is known to be true.")

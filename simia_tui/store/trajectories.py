@@ -424,14 +424,3 @@ def verdict_counts(db: sqlite3.Connection, kind: Kind) -> dict[Verdict, int]:
     """How many of a kind the rules found clean, repaired, warned of or broken."""
     found = db.execute("SELECT verdict, count(*) FROM trajectories WHERE kind = ? GROUP BY verdict", (kind,)).fetchall()
     return {Verdict(verdict): n for verdict, n in found}
-
-
-def rule_counts(db: sqlite3.Connection, kind: Kind) -> dict[str, int]:
-    """How many trajectories of a kind have a finding of each rule."""
-    found = db.execute(
-        "SELECT f.rule, count(DISTINCT t.pk) FROM trajectories t"
-        " JOIN findings f ON f.trajectory = t.pk AND f.revision = t.revision"
-        " WHERE t.kind = ? GROUP BY f.rule ORDER BY 2 DESC, 1",
-        (kind,),
-    ).fetchall()
-    return dict(found)

@@ -11,7 +11,18 @@ from simia_tui.cli.entry import run
 from simia_tui.errors import UsageError
 from simia_tui.model import Fault, ToolCall, Turn
 from simia_tui.services import acts, bulk, exporting, planting
-from simia_tui.store import New, Query, Workspace, claims, completions, decisions, planted, trajectories, yields
+from simia_tui.store import (
+    New,
+    Query,
+    Workspace,
+    claims,
+    completions,
+    decisions,
+    planted,
+    rulings,
+    trajectories,
+    yields,
+)
 
 EPISODES = Query(kind="episode")
 
@@ -109,7 +120,7 @@ def everything_counted(workspace: Workspace, db: sqlite3.Connection) -> list[obj
     """All that counts, lists and exports, as it stands."""
     return [
         trajectories.counts(db),
-        trajectories.rule_counts(db, "episode"),
+        rulings.rulings(db, "episode"),
         trajectories.verdict_counts(db, "episode"),
         list(trajectories.ids(db, Query())),
         trajectories.count(db, EPISODES),
