@@ -50,7 +50,7 @@ def check_command(
 @json_option
 @workspace_option
 def rules_command(kind: Kind, as_json: bool, workspace: str) -> None:
-    """The rules: how many trajectories of this workspace each has a finding on, repaired, and where people overruled it.
+    """The rules, how many trajectories of this workspace each has a finding on or repaired, and where it was overruled.
 
     A person overrules a rule by approving a trajectory in which an error of that rule stands.
     """
