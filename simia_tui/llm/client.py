@@ -19,7 +19,7 @@ from simia_tui.llm.redact import one_line, redact, redact_reply, storable
 from simia_tui.llm.reply import read_body
 from simia_tui.llm.structure import Schema, response_format
 from simia_tui.llm.transport import connect
-from simia_tui.model import Outcome, Record, Structured, Usage
+from simia_tui.model import Outcome, Record, Structured, ToolCall, ToolSpec, Usage
 from simia_tui.settings import EndpointSettings as Endpoint
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ Message = Mapping[str, Any]
 """A message in the OpenAI shape: `{"role": ..., "content": ...}`."""
 
 T = TypeVar("T")
+NO_ARGUMENTS = {"type": "object", "properties": {}}
 _RAW_CHARS = 4000
 FLEX_SECONDS = 900.0
 """What the flex tier must be given at least: its answers wait until there is room."""
@@ -44,7 +45,8 @@ class Reply(Record):
     (4,000 characters) of what came where no completion could be read. `usage` is all zero where nothing was billed.
     `response_id` is the completion's id, `request_id` that of the HTTP exchange; `retry_after` is in seconds; `limits`
     is what the answer's headers say of the endpoint's limits, `service_tier` the tier that the answer says it used.
-    `structured` is what the reply was held to; `note` is a sentence on the endpoint that the user is to hear of once.
+    `calls` are those that the model made of the tools it was offered, `structured` is what the reply was held to;
+    `note` is a sentence on the endpoint that the user is to hear of once.
     """
 
     outcome: Outcome
@@ -60,6 +62,7 @@ class Reply(Record):
     raw: str | None = None
     limits: Limits | None = None
     service_tier: str | None = None
+    calls: tuple[ToolCall, ...] = ()
     structured: Structured = "none"
     note: str | None = None
 
@@ -125,6 +128,7 @@ class Client:
         temperature: float = 1.0,
         timeout: float = 600.0,
         schema: Schema | None = None,
+        tools: Sequence[ToolSpec] = (),
     ) -> Reply:
         """Ask for one completion; `timeout` in seconds is for the whole exchange, connecting included.
 
@@ -141,7 +145,8 @@ class Client:
         if (problem := self._key_problem()) is not None:
             return Reply(outcome=Outcome.BAD_KEY, message=problem)
         started = time.monotonic()
-        body, seconds = self.body(messages, max_tokens, temperature, schema), max(timeout, self._least_timeout)
+        body = self.body(messages, max_tokens, temperature, schema, tools)
+        seconds = max(timeout, self._least_timeout)
         level = self._structured if "response_format" in body else "none"
         reply = await self._exchange(body, max_tokens, seconds)
         if level != "none" and reply.status_code in (400, 422) and reply.outcome is Outcome.BAD_REQUEST:
@@ -162,7 +167,12 @@ class Client:
         return f"{self._host} does not take {was}, so replies are read as they come from now on ({said})"
 
     def body(
-        self, messages: Sequence[Message], max_tokens: int, temperature: float, schema: Schema | None = None
+        self,
+        messages: Sequence[Message],
+        max_tokens: int,
+        temperature: float,
+        schema: Schema | None = None,
+        tools: Sequence[ToolSpec] = (),
     ) -> dict[str, Any]:
         """The request for one completion as it is sent."""
         endpoint = self.endpoint
@@ -174,6 +184,7 @@ class Client:
             **parameters(endpoint.model, max_tokens, temperature, reasons),
             **self._options,
             **response_format(self._structured, schema),
+            **({"tools": [_offered(tool) for tool in tools]} if tools else {}),
         }
 
     def _key_problem(self) -> str | None:
@@ -255,6 +266,8 @@ class Client:
         return Reply(
             outcome=body.outcome,
             text=storable(redact_reply(body.text, self._key)),
+            # Masking could not mend a call into which a careless gateway has put the key, so it is not made.
+            calls=tuple(call for call in body.calls if not self._key or self._key not in str(call)),
             usage=used,
             response_id=self._label(body.response_id),
             status_code=answer.status_code,
@@ -307,6 +320,11 @@ def parameters(model: str, max_tokens: int, temperature: float, reasons: bool = 
     if reasons or _REASONING.search(model):
         return {"max_completion_tokens": max_tokens}
     return {"max_tokens": max_tokens, "temperature": temperature}
+
+
+def _offered(tool: ToolSpec) -> dict[str, Any]:
+    function = {"name": tool.name, "description": tool.description or "", "parameters": tool.parameters or NO_ARGUMENTS}
+    return {"type": "function", "function": function}
 
 
 def _chars(messages: Iterable[Message]) -> int:

@@ -1,10 +1,11 @@
 """Reads the body of an answer with status 200, of which nothing may be taken for granted."""
 
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from simia_tui.llm.faults import Diagnosis, error_in, of_error
-from simia_tui.model import Outcome
+from simia_tui.model import Outcome, ToolCall
 
 _FINISH: dict[str, Outcome] = {
     "length": Outcome.TRUNCATED,
@@ -37,6 +38,7 @@ class Body(NamedTuple):
     response_id: str | None = None
     model: str | None = None
     billed: bool = True
+    calls: tuple[ToolCall, ...] = ()
     service_tier: str | None = None
 
 
@@ -80,10 +82,32 @@ def _from_completion(decoded: dict[str, Any], host: str) -> Body:
     refusal = message.get("refusal")
     refused = isinstance(refusal, str) and bool(refusal.strip())
     outcome = Outcome.REFUSED if refused else _FINISH.get(str(choice.get("finish_reason") or "").lower())
+    calls = tuple(_calls(message.get("tool_calls")))
     if outcome is None:
-        outcome = Outcome.OK if content.strip() else Outcome.EMPTY
+        outcome = Outcome.OK if content.strip() or calls else Outcome.EMPTY
     sentence = _SENTENCE[outcome].format(host=host) if outcome in _SENTENCE else ""
-    return body._replace(outcome=outcome, message=sentence, text=content or (str(refusal) if refused else ""))
+    text = content or (str(refusal) if refused else "")
+    return body._replace(outcome=outcome, message=sentence, text=text, calls=calls)
+
+
+def _calls(listed: Any) -> Iterator[ToolCall]:
+    """The calls of a message; arguments that are no JSON object are kept as they came."""
+    for item in listed if isinstance(listed, list) else []:
+        function = item.get("function") if isinstance(item, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            continue
+        call_id, raw = item.get("id"), function.get("arguments")
+        try:
+            arguments = json.loads(raw or "{}") if isinstance(raw, str | None) else raw
+        except (ValueError, RecursionError):
+            arguments = None
+        known = isinstance(arguments, dict)
+        yield ToolCall(
+            name=function["name"],
+            arguments=arguments if known else None,
+            raw=None if known else str(raw),
+            call_id=call_id if isinstance(call_id, str) and call_id else None,
+        )
 
 
 def _first_choice(decoded: Any) -> dict[str, Any]:

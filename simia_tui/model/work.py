@@ -119,7 +119,40 @@ class ResimulateSpec(RequestSpec):
     most_copies: float | None = None
 
 
-JobSpec = SynthesizeSpec | PrefilterSpec | ResimulateSpec
+Part = Literal["simulator", "user", "judge"]
+"""Who else has a part in an episode that is played; the agent is whom the spec itself names."""
+
+
+class RolloutSpec(RequestSpec):
+    """What a rollout job was asked for: episodes that start like seeds, played turn by turn.
+
+    The agent is whom the spec itself names; `parts` says who plays tools and user and who judges. `error_rate` is the
+    share (0 to 1) of well-formed calls that fail for no reason of theirs; the judge is asked `judge_samples` times.
+    """
+
+    kind: Literal["rollout"] = "rollout"
+    parts: dict[Part, AskedSpec] = {}
+    max_steps: int = Field(default=30, ge=1)
+    feedback: Literal["rich", "terse", "binary"] = "rich"
+    error_rate: float = Field(default=0.0, ge=0.0, le=1.0)
+    judge_samples: int = Field(default=1, ge=1)
+    max_tries: int = 3
+    max_tokens: int = 4000
+    timeout_s: float = 300.0
+    most_copies: float | None = None
+
+
+class JudgeSpec(RequestSpec):
+    """What a judge job was asked for: a verdict on each of its episodes. No episode stands in for another."""
+
+    kind: Literal["judge"] = "judge"
+    max_tries: int = 3
+    max_tokens: int = 4000
+    spare: float = 0.0
+    most_copies: float | None = None
+
+
+JobSpec = SynthesizeSpec | PrefilterSpec | ResimulateSpec | RolloutSpec | JudgeSpec
 
 
 class Job(Record):

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from simia_tui.checks import Hints
 from simia_tui.demo import roles
 from simia_tui.demo.errands import Errand, errands
 from simia_tui.domains import Pack, load
@@ -14,11 +13,9 @@ from simia_tui.settings import DEMO
 from simia_tui.simulate.ask import Asking
 from simia_tui.simulate.controls import Controls, Task
 from simia_tui.simulate.environment import Cast, Environment
-from simia_tui.simulate.episode import finished
+from simia_tui.simulate.episode import cast_of, finished, task_of
 from simia_tui.simulate.judge import Judge, Judging
 from simia_tui.simulate.ranking import GroupJudge
-from simia_tui.simulate.tools import SimulatedTools
-from simia_tui.simulate.user import SimulatedUser
 from simia_tui.simulate.world import World
 from simia_tui.store import Workspace
 from simia_tui.training import tasks
@@ -95,7 +92,7 @@ class SimulatedArena:
             await self._client.__aexit__(kind, error, trace)
 
     async def group(self, task: int, members: int) -> list[SimulatedEpisode]:
-        wanted = self._task(self.tasks[task].trajectory)
+        wanted = task_of(self.tasks[task].trajectory, self._controls, self._spec.random_seed)
         cast = self._cast(wanted.seed.domain, members)
         world = World.of(wanted, cast.hints)
         return [self._episode(Environment(cast), wanted, world) for _ in range(members)]
@@ -103,17 +100,6 @@ class SimulatedArena:
     def _episode(self, environment: Environment, task: Task, world: World) -> SimulatedEpisode:
         environment.reset(task, world)
         return SimulatedEpisode(environment, environment.trajectory)
-
-    def _task(self, seed: Trajectory) -> Task:
-        """Goal and ledger may come with the trajectory (`meta.goal`, `meta.ledger`), else from its turns."""
-        goal, ledger = seed.meta.get("goal"), seed.meta.get("ledger")
-        return Task(
-            seed=seed,
-            goal=goal if isinstance(goal, str) else None,
-            ledger=ledger if isinstance(ledger, dict) else {},
-            controls=self._controls,
-            random_seed=self._spec.random_seed,
-        )
 
     def _cast(self, domain: str, members: int) -> Cast:
         assert self._ask is not None
@@ -123,12 +109,7 @@ class SimulatedArena:
         judge: Judging = Judge(self._ask, pack, samples=self._spec.judge_samples)
         if self._spec.judging == "group":
             judge = GroupJudge(self._ask, pack, members, judge)
-        return Cast(
-            tools=SimulatedTools(self._ask, pack),
-            user=SimulatedUser(self._ask, pack),
-            judge=judge,
-            hints=Hints.of(pack.data),
-        )
+        return cast_of(pack, self._ask, self._ask, judge)
 
 
 def open_arena(

@@ -133,7 +133,7 @@ async def converse(
             waits += 1
             if waits > patience.waits:
                 raise SimulatorFault(Fault.INFRASTRUCTURE, f"The {request.role} did not answer: {problem}")
-            await patience.sleep(min(_LONGEST_WAIT, reply.retry_after or 0.5 * 2**waits))
+            await patience.sleep(pause(reply, waits))
             continue
         if rule != "store":
             raise SimulatorFault(Fault.INFRASTRUCTURE, f"The {request.role} cannot answer: {problem}")
@@ -141,6 +141,11 @@ async def converse(
         if tries >= patience.tries:
             raise SimulatorFault(request.fault, f"The {request.role} gave {tries} replies without use: {problem}")
         messages = _told(messages[:1], reply.text, problem)
+
+
+def pause(reply: Reply, waits: int) -> float:
+    """Seconds before the next request to an endpoint that is busy or down, for the `waits`-th time."""
+    return min(_LONGEST_WAIT, reply.retry_after or 0.5 * 2**waits)
 
 
 def _judged(reply: Reply, read: Callable[[str], T]) -> tuple[str | None, tuple[T] | None, bool]:

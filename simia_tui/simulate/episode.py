@@ -4,13 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from simia_tui.checks import Hints
+from simia_tui.domains import Pack
 from simia_tui.errors import SimiaError
-from simia_tui.model import Fault, Record, Trajectory, Turn
-from simia_tui.simulate.ask import AskedCall
-from simia_tui.simulate.controls import Ending, Task, Termination
+from simia_tui.model import Fault, Origin, Record, Trajectory, Turn
+from simia_tui.simulate.ask import Ask, AskedCall
+from simia_tui.simulate.controls import Controls, Ending, Task, Termination
 from simia_tui.simulate.environment import Cast, Count, Environment
-from simia_tui.simulate.judge import Verdict
+from simia_tui.simulate.judge import Judging, Verdict
 from simia_tui.simulate.toolbox import Entry
+from simia_tui.simulate.tools import SimulatedTools
+from simia_tui.simulate.user import SimulatedUser
 from simia_tui.simulate.world import World
 
 Policy = Callable[[Trajectory], Awaitable[Turn | None]]
@@ -38,6 +42,26 @@ class Rollout(Record):
     @property
     def termination(self) -> Termination:
         return self.ending.termination
+
+
+def task_of(seed: Trajectory, controls: Controls, random_seed: int, origin: Origin | None = None) -> Task:
+    """The task that a seed sets. Goal and ledger may come with it (`meta.goal`, `meta.ledger`), else from its turns."""
+    goal, ledger = seed.meta.get("goal"), seed.meta.get("ledger")
+    return Task(
+        seed=seed,
+        goal=goal if isinstance(goal, str) else None,
+        ledger=ledger if isinstance(ledger, dict) else {},
+        controls=controls,
+        random_seed=random_seed,
+        origin=origin,
+    )
+
+
+def cast_of(pack: Pack, tools: Ask, user: Ask, judge: Judging) -> Cast:
+    """LLMs as tools and user, with the prompts of a pack, and a judge."""
+    return Cast(
+        tools=SimulatedTools(tools, pack), user=SimulatedUser(user, pack), judge=judge, hints=Hints.of(pack.data)
+    )
 
 
 async def play(policy: Policy, environment: Environment, task: Task, world: World | None = None) -> Rollout:
