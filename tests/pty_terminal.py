@@ -30,6 +30,7 @@ class PtyTerminal:
         self.columns, self.lines = columns, lines
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
+        self.killed = False
         self.started = time.perf_counter()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
@@ -93,7 +94,10 @@ class PtyTerminal:
         return int(found.group(1)) / 1024 if found else float("nan")
 
     def kill(self) -> None:
-        """Ends the program as a crash would."""
+        """Ends the program as a crash would; where it has ended already nothing is done."""
+        if self.killed:
+            return
+        self.killed = True
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self._fd)
