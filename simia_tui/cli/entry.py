@@ -34,6 +34,7 @@ _MODULES = {
     "resimulate": "resimulate",
     "regenerate": "resimulate",
     "take": "resimulate",
+    "why": "why",
     "jobs": "work",
     "worker": "work",
     "export": "output",

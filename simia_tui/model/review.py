@@ -1,8 +1,10 @@
 """What rules and people say of a trajectory: findings, decisions, faults."""
 
+import json
 from enum import StrEnum
 from typing import Any, Literal
 
+from simia_tui.model.canonical import canonical_json
 from simia_tui.model.trajectory import Record
 
 Kind = Literal["seed", "episode"]
@@ -114,6 +116,26 @@ class Screening(Record):
             "version": self.version,
             "reason": self.reason,
         }
+
+
+class Citation(Record):
+    """The clause of a policy that a rejection rests on: `policy` is the content hash of the text, `start` a place in it."""
+
+    policy: str
+    start: int
+    text: str
+
+    def note(self) -> str:
+        """The note of a decision that cites the clause."""
+        return canonical_json({"cites": self.model_dump()})
+
+    @classmethod
+    def of(cls, note: str | None) -> "Citation | None":
+        """What a note cites; None where it is a remark in words."""
+        try:
+            return cls.model_validate(json.loads(note or "")["cites"])
+        except (ValueError, TypeError, KeyError):
+            return None
 
 
 class Decision(Record):

@@ -1,8 +1,10 @@
-"""Where trajectories come from: what an export's manifest and `members.jsonl` say."""
+"""Where trajectories come from, and what came of them."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+from simia_tui.model import Status, Usage
 
 _CHUNK = 5000
 
@@ -72,3 +74,87 @@ def summary(db: sqlite3.Connection, pks: Sequence[int]) -> dict[str, dict[str, i
                 counts[str(key)] = counts.get(str(key), 0) + n
         totals[name] = dict(sorted(counts.items()))
     return totals
+
+
+class Yield(NamedTuple):
+    """What a seed has brought: its episodes by status, the requests made with it, and their cost (None: not known)."""
+
+    statuses: dict[Status, int]
+    requests: int
+    cost_nano: int | None
+
+    @property
+    def episodes(self) -> int:
+        return sum(self.statuses.values())
+
+    @property
+    def per_kept_nano(self) -> int | None:
+        """The cost of everything asked with the seed for each episode that was approved; None where none was."""
+        kept = self.statuses.get(Status.APPROVED, 0)
+        return None if not kept or self.cost_nano is None else self.cost_nano // kept
+
+
+def yield_of(db: sqlite3.Connection, seed: int) -> Yield:
+    """What came of a seed."""
+    found = db.execute(
+        "SELECT status, count(*) FROM trajectories WHERE seed = ? AND kind = 'episode' GROUP BY status", (seed,)
+    ).fetchall()
+    requests, cost, known = db.execute(
+        "SELECT count(*), sum(a.cost_nano), count(a.cost_nano) FROM tasks k JOIN jobs j ON j.pk = k.job"
+        " JOIN attempts a ON a.job = k.job AND a.ord = k.ord WHERE k.seed = ? AND j.kind = 'synthesize'",
+        (seed,),
+    ).fetchone()
+    return Yield({Status(status): n for status, n in found}, requests, cost if known else None)
+
+
+class Answer(NamedTuple):
+    """The attempt that brought an episode or a new end."""
+
+    n: int
+    model: str | None
+    prompt_version: str | None
+    prompt_sha: str | None
+    response_id: str | None
+    usage: Usage
+    cost_nano: int | None
+    latency_ms: int | None
+    ended: float | None
+
+
+def answer(db: sqlite3.Connection, job: int, ord_: int) -> Answer | None:
+    """The good attempt of a task; None where it has none."""
+    found = db.execute(
+        "SELECT n, model, prompt_version, prompt_sha, response_id, tokens, cost_nano, latency_ms, ended FROM attempts"
+        " WHERE job = ? AND ord = ? AND outcome = 'ok' ORDER BY n DESC LIMIT 1",
+        (job, ord_),
+    ).fetchone()
+    if found is None:
+        return None
+    return Answer._make([*found[:5], Usage.model_validate_json(found[5] or "{}"), *found[6:]])
+
+
+class Frozen(NamedTuple):
+    """An export that holds a trajectory, as its `n`-th row at `revision`; `current` if that body still counts."""
+
+    export: int
+    name: str
+    n: int
+    revision: int
+    current: bool
+    created: float
+
+
+def exports_of(db: sqlite3.Connection, pk: int) -> list[Frozen]:
+    """The exports that a trajectory went into, oldest first."""
+    found = db.execute(
+        "SELECT e.pk, e.name, r.n, r.revision, r.revision = t.revision, e.created FROM export_rows r"
+        " JOIN exports e ON e.pk = r.export JOIN trajectories t ON t.pk = r.trajectory"
+        " WHERE r.trajectory = ? ORDER BY e.pk",
+        (pk,),
+    ).fetchall()
+    return [Frozen._make(values) for values in found]
+
+
+def runs_of(db: sqlite3.Connection, export: int) -> list[tuple[int, str, int]]:
+    """The runs that trained on an export, oldest first: number, status, steps."""
+    return db.execute("SELECT pk, status, step FROM runs WHERE export = ? ORDER BY pk", (export,)).fetchall()

@@ -32,10 +32,11 @@ RULES_SHOWN = 12
 
 
 class Place(NamedTuple):
-    """Where a row leads: a room and the filter to open it with."""
+    """Where a row leads: a room, and the filter to open it with or the item to go to."""
 
     mode: str
     line: str
+    pk: int | None = None
 
 
 class Bar(NamedTuple):

@@ -168,6 +168,11 @@ class QueueScreen(RoomScreen):
         self._show_filter()
         self._show_current()
 
+    def show_one(self, pk: int) -> None:
+        """Go to a trajectory, without a filter."""
+        self.state.pk = pk
+        self._look_up(Query(kind=self.KIND))
+
     def open(self, line: str) -> None:
         """Show what `line` matches."""
         self._look_up(self.state.parse(line), follow=True)

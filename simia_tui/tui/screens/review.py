@@ -6,13 +6,13 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from simia_tui.errors import SimiaError
-from simia_tui.model import Fault, Kind, Trajectory
+from simia_tui.model import Citation, Fault, Kind, Trajectory
 from simia_tui.services import reshaping
 from simia_tui.store import trajectories
 from simia_tui.store.decisions import Undone, Verb
 from simia_tui.tui.screens.edit import EditDialog, Edited
+from simia_tui.tui.screens.inquiry import InquiryScreen
 from simia_tui.tui.screens.reasons import ConfirmStrip, ReasonStrip
-from simia_tui.tui.screens.remaking import RemakingScreen
 from simia_tui.tui.screens.turns import Act, TurnStrip, dialog, operation
 from simia_tui.tui.state.dwell import Dwell
 from simia_tui.tui.widgets.record_table import RecordTable
@@ -24,7 +24,7 @@ ON_AN_ITEM = ("decide", "reject", "edit", "turns", "mark_all")
 PAST: dict[Verb, str] = {"approve": "approved", "reject": "rejected", "flag": "flagged", "reset": "reset"}
 
 
-class ReviewScreen(RemakingScreen):
+class ReviewScreen(InquiryScreen):
     """The queue of one kind, and what a reviewer does with it. Every decision is on disk before the next is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -99,12 +99,17 @@ class ReviewScreen(RemakingScreen):
         standing = ", ".join(f"{n:,} {status}" for status, n in trajectories.statuses(self.bench.db, marked).items())
         self.app.push_screen(ConfirmStrip(f"{question} Now: {standing}."), answered)
 
-    def _decide(self, action: Verb, fault: Fault | None, marked: Sequence[int] | None) -> None:
+    def reject_citing(self, clause: Citation) -> None:
+        self._decide("reject", Fault.POLICY, None, clause.note())
+
+    def _decide(
+        self, action: Verb, fault: Fault | None, marked: Sequence[int] | None, note: str | None = None
+    ) -> None:
         row = self.state.row
         # Before the decision, which brings the next item into view.
         seconds = self._dwell.decide() if marked is None else None
         try:
-            done = self.state.decide(action, fault, pks=marked, seconds=seconds)
+            done = self.state.decide(action, fault, note, pks=marked, seconds=seconds)
         except SimiaError as error:
             self.app.notify(str(error), title="Not decided", severity="error")
             return
