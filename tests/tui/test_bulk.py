@@ -148,6 +148,26 @@ async def test_a_filter_is_saved_under_a_name_and_shown_by_a_digit(many: Workspa
         assert "/ 7" in await bench.keys("1")
 
 
+async def test_views_are_renamed_removed_and_brought_back(many: Workspace, opened: Opened) -> None:
+    db = many.connect()
+    views.save(db, "seed", "sevens", "7", "tester")
+    async with opened(many, (100, 30)) as bench:
+        shown = await bench.keys("g", "s", "V", "m")
+        assert "Saved views of seeds" in shown and "sevens" in shown
+        await bench.keys("r", *["backspace"] * 6)
+        await bench.type("eight")
+        shown = await bench.keys("enter")
+        assert "renamed to eight" in shown and "sevens" not in shown
+        shown = await bench.keys("x")
+        assert "removed eight" in shown and views.views(db, "seed") == []
+        await bench.keys("u", "u")
+        assert [view.name for view in views.views(db, "seed")] == ["sevens"]
+        shown = await bench.keys("enter")
+        assert "/ 7" in shown
+        shown = await bench.keys("V", "m", "u", "u")
+        assert "nothing to undo" in shown and views.views(db, "seed") == []
+
+
 async def test_decisions_faster_than_reading_are_noticed_and_an_undo_ends_that(many: Workspace, opened: Opened) -> None:
     async with opened(many, (160, 30)) as bench:
         await bench.keys("g", "s")

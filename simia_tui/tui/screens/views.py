@@ -18,6 +18,7 @@ from simia_tui.tui.bench import Bench
 from simia_tui.tui.screens.form import Field, Form
 from simia_tui.tui.screens.queue import QueueScreen
 from simia_tui.tui.screens.strip import Strip
+from simia_tui.tui.screens.view_list import ViewListScreen
 from simia_tui.tui.text import clip, visible
 from simia_tui.tui.widgets.filter_field import Completions, FilterInput
 from simia_tui.tui.widgets.transcript import Transcript
@@ -27,6 +28,8 @@ SETTLE_S = 1.0
 SHOWN = 9
 """Views that have a digit; all can be typed as filters."""
 SAVE = ""
+ALL = " "
+"""No names: what the strip gives for the keys beside the digits."""
 
 
 @dataclass
@@ -38,14 +41,14 @@ class Offered(Message):
 
 
 class ViewStrip(Strip[str]):
-    """Which view to show: the line of one, or `SAVE` to keep the present filter."""
+    """Which view to show: the name of one, `SAVE` to keep the present filter, or `ALL` for the list."""
 
     def __init__(self, known: Sequence[views.View]) -> None:
         choices = {
             str(number): (f"{view.name} ({clip(visible(view.line), 30) or 'everything'})", view.name)
             for number, view in enumerate(known[:SHOWN], start=1)
         }
-        super().__init__("View", {**choices, "s": ("save this filter", SAVE)})
+        super().__init__("View", {**choices, "s": ("save this filter", SAVE), "m": ("manage", ALL)})
 
 
 class SaveViewDialog(Form):
@@ -168,8 +171,14 @@ class ViewsScreen(QueueScreen):
             if name == SAVE:
                 line = self.state.query.line()
                 self.app.push_screen(SaveViewDialog(self.bench, self.KIND, line), self._saved)
+            elif name == ALL:
+                self.app.push_screen(ViewListScreen(self.bench, self.KIND), shown)
             elif name is not None:
-                self._look_up(Query.parse(self.KIND, views.view(self.bench.db, self.KIND, name).line), follow=True)
+                shown(views.view(self.bench.db, self.KIND, name).line)
+
+        def shown(line: str | None) -> None:
+            if line is not None:
+                self._look_up(Query.parse(self.KIND, line), follow=True)
 
         if not isinstance(self.focused, Input):
             self.app.push_screen(ViewStrip(views.views(self.bench.db, self.KIND)), chosen)
