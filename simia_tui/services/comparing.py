@@ -107,7 +107,7 @@ def start(
         raise UsageError(f"Both are version {a.version}; give two that differ (`simia prompts versions` lists them).")
     planned = []
     for one in (a, b):
-        versions.check(workspace, kind, domain, one.text)
+        versions.check(workspace, kind, domain, one.text, whole=False)
         prompts.keep(db, domain, kind, one.version, one.text)
         planned.append(
             synthesis.plan(

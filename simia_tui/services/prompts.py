@@ -3,6 +3,7 @@
 import difflib
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from simia_tui import domains, resources
 from simia_tui.domains import Pack, PromptTemplate
 from simia_tui.domains.pack import NAME, find, read_text
 from simia_tui.errors import UsageError
-from simia_tui.store import Workspace, prompts
+from simia_tui.store import Query, Workspace, prompts, trajectories
 from simia_tui.store.prompts import Used
 
 BASE = "generic"
@@ -119,17 +120,32 @@ def version(workspace: Workspace, db: sqlite3.Connection, kind: str, domain: str
     return found[0]
 
 
+def rival(workspace: Workspace, db: sqlite3.Connection, kind: str, domain: str) -> str | None:
+    """What the version in force is best compared with: the shipped one, or else the latest that was replaced."""
+    now, origin = template(workspace, kind, domain), shipped(workspace, kind, domain)
+    if origin is not None and origin.version != now.version:
+        return "shipped"
+    return next((one.version for one in prompts.kept(db, domain, kind) if one.version != now.version), None)
+
+
+def seeds_of(db: sqlite3.Connection, domain: str) -> Sequence[int]:
+    """The seeds that a prompt of a domain can be shown with: its approved ones, or else any."""
+    approved = trajectories.ids(db, Query(kind="seed", status="approved", domain=domain))
+    return approved or trajectories.ids(db, Query(kind="seed", domain=domain))
+
+
 def diff(before: Version, after: Version) -> list[str]:
     """What to change in `before` to get `after`, as lines of a unified diff; empty where they are equal."""
     names = (f"version {before.version}", f"version {after.version}")
     return list(difflib.unified_diff(before.text.splitlines(), after.text.splitlines(), *names, lineterm=""))
 
 
-def check(workspace: Workspace, kind: str, domain: str, text: str) -> PromptTemplate:
+def check(workspace: Workspace, kind: str, domain: str, text: str, *, whole: bool = True) -> PromptTemplate:
     """The template with a new text, as it would stand in the workspace; nothing is written.
 
     Raises:
-        UsageError: a `$` stands alone, a placeholder is unknown, or one that the shipped template has is missing.
+        UsageError: a `$` stands alone, a placeholder is unknown, or, where it has to be `whole`, one that the shipped
+            template has is missing.
     """
     path = _own_path(workspace, kind, domain)
     made = PromptTemplate.of(text, path)
@@ -145,7 +161,7 @@ def check(workspace: Workspace, kind: str, domain: str, text: str) -> PromptTemp
         raise UsageError(
             f"The placeholder ${unknown[0]} is unknown in {kind}; known are {_names(known)} (and $$, a dollar sign)."
         )
-    if missing := sorted(reference.placeholders - made.placeholders):
+    if whole and (missing := sorted(reference.placeholders - made.placeholders)):
         raise UsageError(f"The placeholder ${missing[0]} is missing; write it where its content is to stand.")
     return made
 
@@ -170,10 +186,13 @@ def _own_path(workspace: Workspace, kind: str, domain: str) -> Path:
 def save(workspace: Workspace, db: sqlite3.Connection, kind: str, domain: str, text: str) -> PromptTemplate:
     """Puts a text in force for one domain, as a file of the workspace; the text that it replaces is kept as a version.
 
+    A version that was in force before may lack what shipped templates have learnt to hold since.
+
     Raises:
         UsageError: the text is no template for this prompt (see `check`), or the file cannot be written.
     """
-    made = check(workspace, kind, domain, text)
+    known = any(text == kept.text for kept in prompts.kept(db, domain, kind))
+    made = check(workspace, kind, domain, text, whole=not known)
     before = template(workspace, kind, domain)
     for one in (before, made):
         prompts.keep(db, domain, kind, one.version, one.text)

@@ -36,6 +36,7 @@ from simia_tui.tui.screens.home import HomeScreen
 from simia_tui.tui.screens.importing import ImportDialog
 from simia_tui.tui.screens.jobs import JobsScreen
 from simia_tui.tui.screens.launch import LaunchDialog
+from simia_tui.tui.screens.prompts import PromptsScreen
 from simia_tui.tui.screens.review import EpisodesScreen, SeedsScreen
 from simia_tui.tui.screens.small import SmallScreen, too_small
 from simia_tui.tui.screens.strip import Strip
@@ -57,6 +58,7 @@ class Workbench(App[None]):
         "episodes": EpisodesScreen,
         "cards": CardsScreen,
         "jobs": JobsScreen,
+        "prompts": PromptsScreen,
         "exports": ExportsScreen,
         "agreement": AgreementScreen,
     }

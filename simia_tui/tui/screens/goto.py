@@ -8,6 +8,7 @@ ROOM_KEYS = {
     "e": ("episodes", "episodes"),
     "c": ("error cards", "cards"),
     "j": ("jobs", "jobs"),
+    "p": ("prompts", "prompts"),
     "x": ("exports & runs", "exports"),
     "t": ("", "exports"),
     "v": ("agreement", "agreement"),

@@ -58,8 +58,8 @@ class LaunchDialog(Form):
 
     def submit(self) -> None:
         try:
-            n, concurrency = _whole(self.value("n"), "episodes"), _whole(self.value("concurrency"), "at a time")
-            domain, budget, target = self.value("domain") or None, _amount(self.value("budget")), self._aim()
+            n, concurrency = whole(self.value("n"), "episodes"), whole(self.value("concurrency"), "at a time")
+            domain, budget, target = self.value("domain") or None, amount(self.value("budget")), self._aim()
         except SimiaError as error:
             self.problem(str(error))
             return
@@ -96,13 +96,15 @@ class LaunchDialog(Form):
             self.problem(message.sentence)
 
 
-def _whole(text: str, label: str) -> int:
+def whole(text: str, label: str) -> int:
+    """The number in a field. Raises `UsageError` for anything else."""
     if not text.isdigit():
         raise UsageError(f"{label}: write a whole number.")
     return int(text)
 
 
-def _amount(text: str) -> float | None:
+def amount(text: str) -> float | None:
+    """The dollars in a field, None where it is empty. Raises `UsageError` for anything else."""
     if not text:
         return None
     try:

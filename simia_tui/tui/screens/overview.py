@@ -71,6 +71,7 @@ class OverviewScreen(ModalScreen[Place | None]):
     HEADING = ""
     COLUMNS: ClassVar[tuple[Column[Any], ...]] = ()
     READONLY = True
+    EMPTY = "Nothing is here yet: import traces with I, then simulate with S."
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()
@@ -131,7 +132,7 @@ class OverviewScreen(ModalScreen[Place | None]):
     def on_counted(self, message: Counted) -> None:
         self._rows = message.found
         table = self.query_one(RecordTable)
-        table.empty = "Nothing is here yet: import traces with I, then simulate with S."
+        table.empty = self.EMPTY
         table.show(array("q", range(len(self._rows))))
         self.refresh_bindings()
 

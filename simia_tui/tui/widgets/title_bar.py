@@ -13,6 +13,7 @@ ROOMS = {
     "episodes": "Episodes",
     "cards": "Cards",
     "jobs": "Jobs",
+    "prompts": "Prompts",
     "exports": "Exports & Runs",
 }
 """The modes of the app, by name, in the order of the line."""
