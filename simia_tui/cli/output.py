@@ -128,13 +128,18 @@ def show_run(run_id: int, as_json: bool, workspace: str) -> None:
     run = runs.run(db, run_id)
     metrics = runs.metrics(db, run_id)
     if as_json:
-        print_json({**run_json(run), "metrics": [metric.model_dump(mode="json") for metric in metrics]})
+        shown = [metric.model_dump(mode="json") for metric in metrics]
+        print_json({**run_json(run), "alarm": training.alarm(metrics), "metrics": shown})
         return
     click.echo(f"run {run.id}: {run.status}, step {run.step} of {run.max_steps or '?'}, {run.path}")
     if run.reason:
         click.echo(f"  {run.reason}")
+    if alarm := training.alarm(metrics):
+        click.echo(f"  ALARM: {alarm}")
     print_table(("figure", "value"), run.result.items())
-    print_table(("step", "loss"), ((metric.step, metric.loss) for metric in metrics[-10:]))
+    names = [name for name in ("reward", "masked", "zero_variance_groups") if any(name in m.values for m in metrics)]
+    rows = ((m.step, m.loss, *(m.values.get(name) for name in names)) for m in metrics[-10:])
+    print_table(("step", "loss", *(name.replace("_", " ") for name in names)), rows)
     for line in training.log_tail(opened, run):
         click.echo(f"  | {line}")
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from simia_tui import formats
 from simia_tui.errors import SimiaError, UsageError
-from simia_tui.model import Export, Run, RunStatus, TrainSpec
+from simia_tui.evaluation.interval import Share, wilson
+from simia_tui.model import Export, Metric, Run, RunStatus, TrainSpec
 from simia_tui.services import processes
 from simia_tui.settings import Settings
 from simia_tui.store import Workspace, runs, trajectories
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 SAMPLED = 200
 """How many trajectories are read for a forecast."""
+
+LATEST, RISE_FROM, MOST_MASKED = 5, 0.02, 0.1
+"""Of the alarm on masked rollouts: steps that count as the latest; shares from which a rise, and a level, alarm."""
 
 STARTUP_PATIENCE_S = 120.0
 """How long a queued run may stay without a living process before it counts as dead (importing torch takes a while)."""
@@ -176,6 +180,29 @@ def reconcile(db: sqlite3.Connection) -> None:
                 runs.finish(db, run.id, RunStatus.FAILED, "The trainer never came up; its log tells why.")
         elif not processes.alive(run.pid) and not runs.run(db, run.id).status.ended:
             runs.finish(db, run.id, RunStatus.FAILED, "The trainer was killed; resume it from its last checkpoint.")
+
+
+def alarm(metrics: Sequence[Metric]) -> str | None:
+    """One sentence where a run masks too many of its rollouts: more than it used to, or very many. None: all is well.
+
+    Masked are rollouts that simulators, judge or infrastructure have spoilt. The latest LATEST steps are held against
+    those before; what tells them apart are the bounds of their 95 % intervals.
+    """
+    counted = [metric.values for metric in metrics if "invalid" in metric.values and metric.values.get("rollouts")]
+    late, early = _masked(counted[-LATEST:]), _masked(counted[:-LATEST])
+    rises = early.n > 0 and late.low > early.high and late.low > RISE_FROM
+    if late.n == 0 or not (rises or late.low > MOST_MASKED):
+        return None
+    before = f", {early.value:.0%} before" if early.value is not None else ""
+    return (
+        f"{late.value:.0%} of the rollouts of the last {len(counted[-LATEST:])} steps are masked"
+        f" ({late.low:.0%} to {late.high:.0%}, n {late.n:,}){before}: a simulator, the judge or the endpoint fails."
+        " The filter run:N -has:score shows them."
+    )
+
+
+def _masked(values: Sequence[dict[str, float]]) -> Share:
+    return wilson(int(sum(one["invalid"] for one in values)), int(sum(one["rollouts"] for one in values)))
 
 
 def log_tail(workspace: Workspace, run: Run, lines: int = 20) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from stage import put_seeds
 
-from simia_tui.model import Metric
+from simia_tui.model import Metric, TrainSpec
 from simia_tui.store import Workspace, decisions, jobs, runs
 from simia_tui.tui import app as app_module
 from simia_tui.tui.app import Workbench
@@ -80,6 +80,27 @@ async def test_the_curve_of_a_run_grows_while_one_looks_on(filled: Workspace, op
         runs.log(db, 1, Metric(step=9, loss=3.25))
         text = await bench.until(lambda: "loss 3.25" in bench.text)
         assert "9/24" in text
+
+
+async def test_marked_runs_are_laid_over_each_other_and_a_rise_of_masked_rollouts_alarms(
+    filled: Workspace, opened: Opened
+) -> None:
+    db = filled.connect()
+    other = runs.add(db, 1, TrainSpec(method="grpo", profile="paper"), "exports/runs/other")
+    for step in range(1, 11):
+        values = {"reward": step / 10, "masked": 0.0, "invalid": 0.0, "rollouts": 64.0}
+        runs.log(db, other, Metric(step=step, loss=0.5, values=values))
+    async with opened(filled, (120, 40)) as bench:
+        text = await bench.keys("g", "x")
+        assert f"run {other} queued" in text and "loss 0.5" in text and "masked" not in text
+        text = await bench.keys("c")
+        assert "reward 1" in text and "step → reward ↑" in text
+        text = await bench.keys("j", "m", "k", "c", "c")
+        assert "A run 1 tiny" in text and f"B run {other} paper 0.5" in text
+        for step in range(11, 16):
+            runs.log(db, other, Metric(step=step, values={"masked": 0.5, "invalid": 32.0, "rollouts": 64.0}))
+        text = await bench.until(lambda: "are masked" in bench.text)
+        assert "50% of the rollouts of the last 5 steps" in text
 
 
 async def test_a_run_is_stopped_after_a_question_and_the_export_shows_its_manifest(

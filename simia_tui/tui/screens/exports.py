@@ -1,7 +1,7 @@
-"""Exports & Runs: what was frozen, what was trained on it, and the loss as it falls."""
+"""Exports & Runs: what was frozen, what was trained on it, and the figures as they come, of several runs at once."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -15,6 +15,7 @@ from simia_tui.services import training
 from simia_tui.store import exports, runs
 from simia_tui.tui.screens.base import RoomScreen
 from simia_tui.tui.screens.reasons import ConfirmStrip
+from simia_tui.tui.state.curves import Curves
 from simia_tui.tui.state.news import SIGNS
 from simia_tui.tui.text import clip, visible
 from simia_tui.tui.widgets.curve import Curve
@@ -55,6 +56,9 @@ class ExportsScreen(RoomScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "stop", "Stop run", id="runs.stop", tooltip="Write a checkpoint and stop the run"),
         Binding("r", "resume", "Resume run", id="runs.resume", tooltip="Go on from the last checkpoint"),
+        Binding(
+            "c", "figure", "Next figure", id="runs.figure", tooltip="Chart the next figure: loss, reward, masked ..."
+        ),
         Binding("tab", "app.focus_next", "Other list", id="runs.other", tooltip="Go to the other list"),
     ]
 
@@ -62,7 +66,8 @@ class ExportsScreen(RoomScreen):
         super().__init__()
         self._exports: dict[int, Export] = {}
         self._runs: dict[int, Run] = {}
-        self._shown: tuple[int, int] | None = None
+        self._curves = Curves()
+        self._figure = "loss"
 
     def body(self) -> Iterator[Widget]:
         with Container(id="exports-room"):
@@ -71,7 +76,7 @@ class ExportsScreen(RoomScreen):
                     EXPORT_COLUMNS,
                     lambda ids: [self._exports[pk] for pk in ids if pk in self._exports],
                     key=lambda export: export.id,
-                    empty="No exports yet: T freezes the approved episodes and trains.",
+                    empty=f"No exports yet: {self.key_of('app.train')} freezes the approved episodes and trains.",
                     id="exports-table",
                 )
                 yield RecordTable(
@@ -79,11 +84,13 @@ class ExportsScreen(RoomScreen):
                     lambda ids: [self._runs[pk] for pk in ids if pk in self._runs],
                     key=lambda run: run.id,
                     empty="No runs yet.",
+                    markable=True,
                     id="runs-table",
                 )
             with Vertical(id="run"):
                 yield Static("", id="run-head", markup=False)
-                yield Curve(x_label="step", empty="No loss has been logged yet.", id="curve")
+                yield Static("", id="run-alarm", markup=False)
+                yield Curve(x_label="step", empty="No figures have been logged yet.", id="curve")
                 yield Static("", id="run-facts", markup=False)
 
     def on_mount(self) -> None:
@@ -107,6 +114,10 @@ class ExportsScreen(RoomScreen):
         elif message.table.has_focus:
             self._show_export()
 
+    def on_record_table_marked(self, message: RecordTable.Marked) -> None:
+        if message.table.id == "runs-table":
+            self._show_run()
+
     def on_descendant_focus(self) -> None:
         if self.query_one("#exports-table").has_focus:
             self._show_export()
@@ -125,11 +136,11 @@ class ExportsScreen(RoomScreen):
         run = self._run
         curve = self.query_one(Curve)
         curve.display = run is not None
+        self.query_one("#run-alarm").display = False
         if run is None:
             self._facts("", [])
             return
-        points = [(float(m.step), m.loss) for m in runs.metrics(self.bench.db, run.id) if m.loss is not None]
-        curve.set({"loss": points})
+        self._draw(run, curve)
         export = self._exports.get(run.export)
         demo = "  DEMO DATA" if export and export.demo else ""
         head = f"run {run.id} {run.status} on {export.name if export else run.export}  {run.spec.profile}{demo}"
@@ -141,10 +152,36 @@ class ExportsScreen(RoomScreen):
             lines += [f"│ {clip(visible(line), width)}" for line in tail if line.strip()]
         self._facts(head, lines)
 
+    def _draw(self, run: Run, curve: Curve) -> None:
+        db, shown = self.bench.db, self._overlaid(run)
+        figure = self._charted(self._curves.figures(db, shown))
+        curve.y_label = figure.replace("_", " ")
+        curve.set(self._curves.series(db, shown, figure))
+        alarm = training.alarm(self._curves.metrics(db, run))
+        field = self.query_one("#run-alarm", Static)
+        field.update(Content.styled(alarm or "", "bold $text-error"))
+        field.display = alarm is not None
+
+    def _overlaid(self, run: Run) -> list[Run]:
+        """The run under the cursor and those that are marked, in an order that the cursor does not change."""
+        marks = self.query_one("#runs-table", RecordTable).marks
+        return [self._runs[pk] for pk in sorted(marks | {run.id}) if pk in self._runs]
+
+    def _charted(self, figures: Sequence[str]) -> str:
+        """The figure that was chosen, or the first where these runs do not have it."""
+        return self._figure if self._figure in figures else next(iter(figures), "loss")
+
+    def action_figure(self) -> None:
+        run = self._run
+        figures = self._curves.figures(self.bench.db, self._overlaid(run)) if run is not None else []
+        if figures:
+            self._figure = figures[(figures.index(self._charted(figures)) + 1) % len(figures)]
+            self._show_run()
+
     def _show_export(self) -> None:
         pk = self.query_one("#exports-table", RecordTable).pk
         export = self._exports.get(pk) if pk is not None else None
-        self.query_one(Curve).display = False
+        self.query_one(Curve).display = self.query_one("#run-alarm").display = False
         if export is None:
             self._facts("", [])
             return
@@ -164,12 +201,12 @@ class ExportsScreen(RoomScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what the run under the cursor can do stands in the key bar."""
-        if action not in ("stop", "resume"):
+        if action not in ("stop", "resume", "figure"):
             return True
         run = self._run if self.is_mounted and not self.query_one("#exports-table").has_focus else None
         if run is None:
             return False
-        return run.status in RESUMABLE if action == "resume" else not run.status.ended
+        return {"resume": run.status in RESUMABLE, "stop": not run.status.ended}.get(action, True)
 
     def action_stop(self) -> None:
         run = self._run
