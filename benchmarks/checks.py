@@ -3,14 +3,14 @@
     python benchmarks/checks.py [--rows 5000] [--real FOLDER] [--workers N] [--profile]
 
 Both sides read one ShareGPT file of tau size (a JSON array) and write one with the calls inline, ready for the
-trainer. Ours reads, runs every rule with the domain's pack, and writes, one row at a time. Time is that of the
-processor (user and system) and of the clock; memory is the peak of the resident set.
+trainer. Ours is `simia check`: it reads, runs every rule with the pack of the domain, and writes rows and a report, one row
+a time. Time is that of the processor (user and system) and of the clock; memory is the peak of the resident set, with
+several processes that of the largest.
 """
 
 import argparse
 import copy
 import json
-import multiprocessing
 import os
 import random
 import resource
@@ -24,7 +24,7 @@ from typing import Any
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
 PACK = "tau-airline"
-PORTION = 64
+EVERYONE = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 def main() -> None:
@@ -81,19 +81,21 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
         "inside": inside,
         "clock": time.perf_counter() - clock,
         "cpu": used() - cpu,
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "memory": max(resource.getrusage(who).ru_maxrss for who in EVERYONE) / 1024,
     }
 
 
 def warm_up() -> None:
+    from simia_tui import checks, domains, resources
     from simia_tui.model import Trajectory, Turn
 
-    processed(Trajectory(turns=(Turn(role="user", content="Hello."),)))
+    pack = domains.load(PACK, [resources.prompts()])
+    checks.run(Trajectory(turns=(Turn(role="user", content="Hello."),)), pack.tools, checks.Hints.of(pack.data))
 
 
 def used() -> float:
     """Seconds of processor time, of this process and of those it has waited for."""
-    of = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    of = (resource.getrusage(who) for who in EVERYONE)
     return sum(usage.ru_utime + usage.ru_stime for usage in of)
 
 
@@ -116,78 +118,22 @@ def ours(source: Path, folder: Path, options: argparse.Namespace) -> tuple[int, 
         import pstats
 
         with cProfile.Profile() as profile:
-            result = one_by_one(source, folder)
+            left = checked(source, folder, 1)
         pstats.Stats(profile).sort_stats("tottime").print_stats(25)
-        return result
-    return one_by_one(source, folder) if options.workers == 1 else in_parallel(source, folder, options.workers)
+        return left, 0.0
+    return checked(source, folder, options.workers), 0.0
 
 
-def one_by_one(source: Path, folder: Path) -> tuple[int, float]:
+def checked(source: Path, folder: Path, workers: int) -> int:
+    """What `simia check SOURCE --to sharegpt-hermes --out ROWS --report REPORT` does; how many rows it wrote."""
     from simia_tui import formats
+    from simia_tui.services.checking import FileCheck
 
-    left = 0
-    with (folder / "rows.jsonl").open("wb") as sink:
-        for row in formats.read(source, "sharegpt", PACK):
-            if row.trajectory is not None:
-                sink.write(processed(row.trajectory) + b"\n")
-                left += 1
-    return left, _inside[0]
-
-
-def processed(trajectory: Any) -> bytes:
-    from simia_tui import checks, formats
-    from simia_tui.formats.base import json_row
-
-    pack, hints = _pack()
-    start = time.process_time()
-    checked, _ = checks.run(trajectory, trajectory.tools or pack.tools, hints)
-    _inside[0] += time.process_time() - start
-    return json_row(formats.write_sharegpt_hermes(checked))
-
-
-_inside = [0.0]
-"""Seconds spent in the rules, in this process."""
-
-_loaded: list[Any] = []
-
-
-def _pack() -> Any:
-    from simia_tui import checks, domains, resources
-
-    if not _loaded:
-        pack = domains.load(PACK, [resources.prompts()])
-        _loaded.extend((pack, checks.Hints.of(pack.data)))
-    return _loaded
-
-
-def in_parallel(source: Path, folder: Path, workers: int) -> tuple[int, float]:
-    """One process cuts the file into records; the others read, check and write them."""
-    from simia_tui.formats.stream import items
-
-    left = 0
-    values = (item.value for item in items(source))
-    with multiprocessing.Pool(workers) as pool, (folder / "rows.jsonl").open("wb") as sink:
-        for lines in pool.imap(portion, portions(values)):
-            sink.write(b"".join(lines))
-            left += len(lines)
-    return left, 0.0
-
-
-def portions(values: Iterator[Any]) -> Iterator[list[Any]]:
-    batch: list[Any] = []
-    for value in values:
-        batch.append(value)
-        if len(batch) == PORTION:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def portion(records: list[Any]) -> list[bytes]:
-    from simia_tui.formats.sharegpt import ShareGPT
-
-    return [processed(ShareGPT().read_record(record, PACK)) + b"\n" for record in records]
+    check = FileCheck(source, "sharegpt", PACK, "sharegpt-hermes", folder)
+    with formats.JsonSink(folder / "report.json", array=True) as report:
+        with formats.open_sink(folder / "rows.json", "sharegpt-hermes") as rows:
+            check.run(report, rows, workers)
+        return rows.rows
 
 
 def write_corpus(path: Path, rows: int, real: Path) -> int:

@@ -77,6 +77,7 @@ class ArgumentRules:
     def __init__(self, rules: Iterable[ArgumentRule] = ()) -> None:
         self._rules = tuple(rules)
         self._known: dict[tuple[str, tuple[str, ...]], ArgumentRule | None] = {}
+        self._names = frozenset([rule.path[-1] for rule in self._rules])
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -99,12 +100,14 @@ class ArgumentRules:
             path, names, value = waiting.pop()
             for key, inner in value.items() if type(value) is dict else enumerate(value):
                 kind = type(inner)
+                if kind is not str and kind is not dict and kind is not list:
+                    continue
                 place = (*names, key) if type(key) is str else names
                 if kind is str:
-                    rule = self.at(tool, place)
+                    rule = self.at(tool, place) if place and place[-1] in self._names else None
                     if rule is not None:
                         yield (*path, key), rule, inner
-                elif (kind is dict or kind is list) and len(path) < _DEEPEST:
+                elif len(path) < _DEEPEST:
                     waiting.append(((*path, key), place, inner))
 
 

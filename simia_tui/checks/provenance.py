@@ -45,12 +45,6 @@ def unfounded_id(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 def _ids(call: ToolCall, context: Context) -> Iterator[tuple[str, str]]:
     """The ids among the arguments, with the name of the argument they stand under."""
     forms = context.hints.ids
-    if _TEXTS.issuperset(map(type, (call.arguments or {}).values())):
-        # The order in which ids are looked at is that of the stack below.
-        for name, value in reversed((call.arguments or {}).items()):
-            if type(value) is str and _is_id(name, value, forms):
-                yield name, value
-        return
     waiting: list[tuple[str, Any, int]] = [(name, value, 0) for name, value in (call.arguments or {}).items()]
     while waiting:
         name, value, depth = waiting.pop()
@@ -61,9 +55,6 @@ def _ids(call: ToolCall, context: Context) -> Iterator[tuple[str, str]]:
             waiting += [(name, inner, depth + 1) for inner in value]
         elif type(value) is dict and depth < _DEEPEST:
             waiting += [(inner, part, depth + 1) for inner, part in value.items()]
-
-
-_TEXTS = frozenset((str, int, float, bool, type(None)))
 
 
 def _is_id(name: str, value: str, forms: re.Pattern[str] | None) -> bool:

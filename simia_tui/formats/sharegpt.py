@@ -29,6 +29,7 @@ ROLES: dict[str, Role] = {
 }
 """The values of `from`, and whose turn each is."""
 
+_PLAIN = {source: role for source, role in ROLES.items() if source != "function_call"}
 COLUMNS = frozenset(("conversations", "system", "tools"))
 _KNOWN = frozenset(("from", "value", "loss", "train", "weight"))
 _THINK = re.compile(r"\s*<think>\n?(.*?)\n?</think>(?:\n\n|\s*)", re.DOTALL)
@@ -112,11 +113,14 @@ def read_value(message: dict[str, Any], turn: int) -> str | None:
 
 
 def _draft(message: dict[str, Any], turn: int) -> Draft:
+    source, value = message.get("from"), message.get("value")
+    if type(value) is str and len(message) == 2 and type(source) is str and source in _PLAIN:
+        # Most turns are no more than this.
+        return Draft(_PLAIN[source], value)
     role = read_role(message, turn)
     loss = loss_of(message)
     if message["from"] != "function_call":
         return Draft(role=role, content=read_value(message, turn), loss=loss)
-    value = message.get("value")
     if isinstance(value, dict | list):
         return Draft(role=role, calls=read_calls(json_text(value)), loss=loss)
     reasoning, text = take_thought(read_value(message, turn))

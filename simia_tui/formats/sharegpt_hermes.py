@@ -237,9 +237,9 @@ def write_sharegpt_hermes(
                 {"from": "gpt", "value": said(turns[0]) if len(turns) == 1 else _joined([said(turn) for turn in turns])}
             )
         else:
-            source = results_from if any(turn.role == "tool" for turn in turns) else "human"
+            source = results_from if "tool" in [turn.role for turn in turns] else "human"
             conversations.append({"from": source, "value": _heard(turns)})
-    calls = any(turn.tool_calls for turn in trajectory.turns)
+    calls = any([turn.tool_calls for turn in trajectory.turns])
     return {"conversations": conversations, "system": write_section(trajectory.policy, trajectory.tools, calls)}
 
 
@@ -250,6 +250,8 @@ def write_llamafactory(trajectory: Trajectory) -> dict[str, Any]:
 
 def said(turn: Turn) -> str:
     """An assistant turn as text: the thought, the words, the calls, each in its block."""
+    if not turn.reasoning and not turn.tool_calls:
+        return turn.content or ""
     parts = [f"<think>\n{turn.reasoning}\n</think>"] if turn.reasoning else []
     if turn.content:
         parts.append(turn.content)
