@@ -50,6 +50,11 @@ _RULES = (
         " AND a.role IS NULL AND a.ended IS NULL)",
     ),
     _Rule(
+        "requests of an episode are open although nobody plays it",
+        "SELECT count(*) FROM attempts a JOIN tasks t ON t.job = a.job AND t.ord = a.ord"
+        " WHERE a.job = :job AND a.role IS NOT NULL AND a.ended IS NULL AND t.state <> 'inflight'",
+    ),
+    _Rule(
         "attempts have ended without an outcome, or have one and no end",
         "SELECT count(*) FROM attempts WHERE job = :job AND (outcome IS NULL) <> (ended IS NULL)",
     ),

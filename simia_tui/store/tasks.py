@@ -13,10 +13,11 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from simia_tui.model import Attempt, Finding, Outcome, Severity
-from simia_tui.store import remakes, screenings, trajectories
+from simia_tui.store import judgements, remakes, screenings, trajectories
 from simia_tui.store.codec import pack, to_json
 from simia_tui.store.connection import write
 from simia_tui.store.jobs import Desired
+from simia_tui.store.judgements import Judged, Played
 from simia_tui.store.likeness import Likeness, nearest, put
 from simia_tui.store.remakes import Remade
 from simia_tui.store.screenings import Screened
@@ -57,7 +58,10 @@ class Task(NamedTuple):
 
 
 class Result(NamedTuple):
-    """How an attempt ended. `state` is where the task goes; `new`, `screened` or `remade` is what came of it."""
+    """How an attempt ended. `state` is where the task goes; `new`, `screened`, `remade` or `judged` is what came of it.
+
+    `played` says how `new` was played; `calls` are requests within the attempt that end with it.
+    """
 
     task: Task
     attempt: Attempt
@@ -69,6 +73,9 @@ class Result(NamedTuple):
     likeness: Likeness | None = None
     screened: Screened | None = None
     remade: Remade | None = None
+    played: Played | None = None
+    judged: Judged | None = None
+    calls: tuple[Attempt, ...] = ()
 
 
 class Turn(NamedTuple):
@@ -141,9 +148,14 @@ def _give_back(db: sqlite3.Connection, unsent: Sequence[Task]) -> None:
     db.executemany("UPDATE tasks SET state = 'pending' WHERE job = ? AND ord = ? AND state = 'inflight'", keys)
 
 
-def _in_flight(db: sqlite3.Connection, pk: int) -> int:
-    found = db.execute("SELECT coalesce(sum(reserved_nano), 0) FROM attempts WHERE job = ? AND ended IS NULL", (pk,))
-    return int(found.fetchone()[0])
+def funds_left(db: sqlite3.Connection, pk: int, budget_nano: int) -> int:
+    """What a budget leaves once all that is spent and all that is under way, at its worst, are paid."""
+    (spent,) = db.execute(
+        "SELECT coalesce(j.cost_nano, 0) + (SELECT coalesce(sum(a.reserved_nano), 0) FROM attempts a"
+        " WHERE a.job = j.pk AND a.ended IS NULL) FROM jobs j WHERE j.pk = ?",
+        (pk,),
+    ).fetchone()
+    return budget_nano - int(spent)
 
 
 def claim_within(
@@ -153,10 +165,9 @@ def claim_within(
 
     Also says whether the next one is not covered. Of a job that is not to run nothing is claimed.
     """
-    desired, spent = _standing(db, pk)[:2]
-    if desired != "running":
+    if _standing(db, pk)[0] != "running":
         return [], False
-    funds = None if budget_nano is None else budget_nano - spent - _in_flight(db, pk)
+    funds = None if budget_nano is None else funds_left(db, pk, budget_nano)
     found = db.execute(
         "SELECT t.job, t.ord, t.seed, t.tries,"
         f" 1 + (SELECT coalesce(max(a.n), 0) FROM attempts a WHERE a.job = t.job AND a.ord = t.ord), {DRAW}"
@@ -209,56 +220,65 @@ def _unstorable(result: Result, error: Exception) -> Result:
 
 
 def _record(db: sqlite3.Connection, result: Result) -> None:
-    task, attempt = result.task, result.attempt
-    cursor = db.execute(
-        "UPDATE attempts SET outcome = ?, status_code = ?, model = ?, response_id = ?, prompt_sha = ?,"
-        " prompt_version = ?, params = ?, tokens = ?, cost_nano = ?, latency_ms = ?, ended = ?, message = ?, raw = ?"
-        " WHERE job = ? AND ord = ? AND n = ? AND ended IS NULL",
-        (
-            attempt.outcome,
-            attempt.status_code,
-            attempt.model,
-            attempt.response_id,
-            attempt.prompt_sha,
-            attempt.prompt_version,
-            json.dumps(attempt.params),
-            to_json(attempt.usage),
-            attempt.cost_nano,
-            attempt.latency_ms,
-            attempt.ended,
-            attempt.message,
-            pack(attempt.raw[:LOG_CHARS]) if attempt.raw is not None else None,
-            task.job,
-            task.ord,
-            task.n,
-        ),
-    )
-    if cursor.rowcount != 1:
+    task = result.task
+    if not end_within(db, result.attempt):
         return  # the attempt was given up for lost; its result is no longer wanted
     db.execute(
         "UPDATE tasks SET state = ?, tries = tries + ?, next_at = ?, why = ? WHERE job = ? AND ord = ?",
         (result.state, result.counts_as_try, result.next_at, result.why, task.job, task.ord),
     )
+    db.execute(
+        "UPDATE jobs SET done = done + ?, failed = failed + ? WHERE pk = ?",
+        (result.state == "done", result.state == "failed", task.job),
+    )
+    for call in result.calls:
+        end_within(db, call)
     if result.new is not None:
-        _add(db, task.job, result.new, result.likeness)
+        added = _add(db, task.job, result.new, result.likeness)
+        if result.played is not None and added is not None:
+            judgements.keep_within(db, added, result.played, task.job, task.ord)
     if result.screened is not None:
         screenings.add_within(db, result.screened)
     if result.remade is not None:
         remakes.land_within(db, task.job, task.ord, result.remade)
+    if result.judged is not None:
+        judgements.add_within(db, result.judged)
+
+
+def end_within(db: sqlite3.Connection, attempt: Attempt) -> bool:
+    """Ends an attempt and counts its tokens and its cost, in a transaction that the caller holds.
+
+    False if it had ended before; nothing is written then.
+    """
     usage, cost = attempt.usage, attempt.cost_nano
-    db.execute(
-        "UPDATE jobs SET done = done + ?, failed = failed + ?, tokens_in = tokens_in + ?, tokens_out = tokens_out + ?,"
-        " tokens_cached = tokens_cached + ?, estimated_nano = estimated_nano + ?,"
-        " cost_nano = CASE WHEN ? IS NULL THEN cost_nano ELSE coalesce(cost_nano, 0) + ? END WHERE pk = ?",
+    cursor = db.execute(
+        "UPDATE attempts SET outcome = ?, status_code = ?, model = ?, response_id = ?, prompt_sha = ?,"
+        " prompt_version = ?, params = ?, tokens = ?, cost_nano = ?, latency_ms = ?, ended = ?, message = ?, raw = ?"
+        " WHERE job = ? AND ord = ? AND n = ? AND ended IS NULL",
         (
-            *(result.state == "done", result.state == "failed", usage.prompt, usage.completion, usage.cached),
-            *((cost or 0) if usage.estimated else 0, cost, cost, task.job),
+            *(attempt.outcome, attempt.status_code, attempt.model, attempt.response_id, attempt.prompt_sha),
+            *(attempt.prompt_version, json.dumps(attempt.params), to_json(usage), cost, attempt.latency_ms),
+            *(attempt.ended, attempt.message),
+            pack(attempt.raw[:LOG_CHARS]) if attempt.raw is not None else None,
+            *(attempt.job, attempt.ord, attempt.n),
         ),
     )
+    if cursor.rowcount != 1:
+        return False
+    db.execute(
+        "UPDATE jobs SET tokens_in = tokens_in + ?, tokens_out = tokens_out + ?, tokens_cached = tokens_cached + ?,"
+        " estimated_nano = estimated_nano + ?,"
+        " cost_nano = CASE WHEN ? IS NULL THEN cost_nano ELSE coalesce(cost_nano, 0) + ? END WHERE pk = ?",
+        (
+            *(usage.prompt, usage.completion, usage.cached, (cost or 0) if usage.estimated else 0),
+            *(cost, cost, attempt.job),
+        ),
+    )
+    return True
 
 
-def _add(db: sqlite3.Connection, job: int, new: trajectories.New, likeness: Likeness | None) -> None:
-    """Adds an episode; one that is nearly a copy of a seed or another episode says so, and is counted."""
+def _add(db: sqlite3.Connection, job: int, new: trajectories.New, likeness: Likeness | None) -> int | None:
+    """Adds an episode; one that is nearly a copy of a seed or another episode says so, and is counted. Its key."""
     near = nearest(db, likeness) if likeness is not None else None
     if near is not None and near.estimate >= THRESHOLD:
         what = f"Shares about {near.estimate:.0%} of its text with {near.kind} {near.id[:12]}, numbers left aside."
@@ -266,8 +286,11 @@ def _add(db: sqlite3.Connection, job: int, new: trajectories.New, likeness: Like
         new = replace(new, findings=[*new.findings, finding])
         db.execute("UPDATE jobs SET copies = copies + 1 WHERE pk = ?", (job,))
     added = trajectories.add_within(db, [new])
-    if likeness is not None and added.pks:
+    if not added.pks:
+        return None
+    if likeness is not None:
         put(db, added.pks[0], likeness)
+    return added.pks[0]
 
 
 def recover(db: sqlite3.Connection) -> int:

@@ -1,0 +1,81 @@
+"""How episodes were played, and what judges said of them. Append-only; a judgement decides nothing."""
+
+import json
+import sqlite3
+import time
+from typing import Any, NamedTuple
+
+from simia_tui.store.codec import pack, unpack
+
+
+class Judgement(NamedTuple):
+    """What one judge said of a body. `reward` None: invalid, and `verdict` says why. `by` is a model, or "rule"."""
+
+    reward: float | None
+    verdict: dict[str, Any]
+    by: str
+    version: str
+
+
+class Judged(NamedTuple):
+    """A judgement and what it is about; `job` and `ord` name the task that asked for it."""
+
+    trajectory: int
+    revision: int
+    judgement: Judgement
+    job: int | None = None
+    ord: int | None = None
+
+
+class Played(NamedTuple):
+    """How an episode was played (`record`: JSON with goal, ending, ledger, log), and the judgement at its end."""
+
+    record: dict[str, Any]
+    judgement: Judgement
+
+
+def add_within(db: sqlite3.Connection, judged: Judged) -> None:
+    """Adds a judgement as part of a transaction that the caller holds."""
+    said = judged.judgement
+    db.execute(
+        "INSERT INTO judgements (trajectory, revision, reward, verdict, asked_by, version, job, ord, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(judged.trajectory, judged.revision, said.reward, json.dumps(said.verdict, ensure_ascii=False)),
+            *(said.by, said.version, judged.job, judged.ord, time.time()),
+        ),
+    )
+
+
+def keep_within(db: sqlite3.Connection, trajectory: int, played: Played, job: int, ord_: int) -> None:
+    """Keeps how an episode was played, with its judgement, as part of a transaction that the caller holds."""
+    data = pack(json.dumps(played.record, ensure_ascii=False))
+    db.execute("INSERT OR REPLACE INTO rollouts (trajectory, data) VALUES (?, ?)", (trajectory, data))
+    add_within(db, Judged(trajectory, 0, played.judgement, job, ord_))
+
+
+def played(db: sqlite3.Connection, trajectory: int) -> dict[str, Any] | None:
+    """How an episode was played; None for one that was not, or of which that is not known."""
+    found = db.execute("SELECT data FROM rollouts WHERE trajectory = ?", (trajectory,)).fetchone()
+    record: dict[str, Any] | None = json.loads(unpack(found[0])) if found else None
+    return record
+
+
+def judgements(db: sqlite3.Connection, trajectory: int, revision: int | None = None) -> list[Judgement]:
+    """What was said of an episode (of one revision), oldest first."""
+    found = db.execute(
+        "SELECT reward, verdict, asked_by, version FROM judgements WHERE trajectory = ? AND (? IS NULL OR revision = ?)"
+        " ORDER BY pk",
+        (trajectory, revision, revision),
+    ).fetchall()
+    return [Judgement(reward, json.loads(verdict), by, version) for reward, verdict, by, version in found]
+
+
+def rewards(db: sqlite3.Connection, job: int) -> dict[str, int]:
+    """How often the judgements of a job gave each reward; those without one count as `invalid`."""
+    found = db.execute(
+        "SELECT CASE WHEN reward IS NULL THEN 'invalid' ELSE printf('%g', reward) END, count(*) FROM judgements"
+        " WHERE job = ? GROUP BY 1 ORDER BY 1",
+        (job,),
+    ).fetchall()
+    return dict(found)
