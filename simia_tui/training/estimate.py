@@ -106,7 +106,9 @@ class Estimate(Record):
             f"About {_span(self.seconds)} and {self.memory / GIB:.1f}{held} GiB on {self.device}: {self.steps:,} steps,"
             f" {self.tokens:,} tokens, {self.trained:,} of {self.weights + self.trained:,} weights trained."
         )
-        if self.requests is not None and self.simulator_tokens is not None:
+        if self.requests == 0:
+            text += " Nobody is asked: single turns are judged by rule."
+        elif self.requests is not None and self.simulator_tokens is not None:
             text += f" The simulator and judge get about {self.requests:,} requests, {self.simulator_tokens:,} tokens."
         if not self.fits:
             text += " That does not fit: cut rows shorter (--max-length), or take --quantize 4bit or a smaller model."
@@ -195,7 +197,8 @@ def _reinforcement(
     """Rollouts as long as the export's rows: generation is a forward pass a token, at a fiftieth of the speed."""
     mean = sum(lengths) / len(lengths)
     rollouts = practice.steps * practice.rollouts
-    turns = min(practice.max_turns, 8)
+    turns = 1 if practice.single_turn else min(practice.max_turns, 8)
+    asked = 0 if practice.single_turn else rollouts * (turns + 1)
     tokens = int(rollouts * mean)
     longest = (max(lengths) + practice.conversation_tokens) * practice.micro
     generating = 50 * 2 * shape.weights * rollouts * turns * practice.turn_tokens * 0.25 / on.flops
@@ -210,8 +213,8 @@ def _reinforcement(
         rows=len(lengths),
         weights=shape.weights,
         trained=trained,
-        requests=rollouts * (turns + 1),
-        simulator_tokens=int(rollouts * (turns + 1) * 1.5 * mean),
+        requests=asked,
+        simulator_tokens=int(asked * 1.5 * mean),
     )
 
 

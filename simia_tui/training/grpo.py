@@ -15,7 +15,7 @@ from typing import Any
 from simia_tui.errors import UsageError
 from simia_tui.model import Metric, RunStatus, TrainSpec
 from simia_tui.store import Workspace
-from simia_tui.training import base, card, data, merging, play, practice, process, tasks, tiny, trainers
+from simia_tui.training import base, card, data, merging, play, practice, process, single, tasks, tiny, trainers
 from simia_tui.training.conversation import Codec
 from simia_tui.training.keeping import Keeper
 from simia_tui.training.practice import Practice
@@ -109,7 +109,7 @@ def _start(record: RunRecord, watch: Watch) -> Path:
 
 
 def _fitting(found: Sequence[Task], codec: Codec, room: int) -> list[int]:
-    return tasks.fitting([len(codec.opening(tasks.start(task.trajectory))) for task in found], room)
+    return tasks.fitting([len(codec.opening(tasks.start(task.trajectory, task.turn))) for task in found], room)
 
 
 def open_arena(record: RunRecord, settled: Practice) -> Arena:
@@ -118,6 +118,8 @@ def open_arena(record: RunRecord, settled: Practice) -> Arena:
     Raises:
         UsageError: the name leads nowhere, or the environment cannot be set up as asked.
     """
+    if record.run.spec.single_turn:
+        return single.SingleTurns(tasks.read(record.bundle, record.body))
     name = record.run.spec.arena or ARENA
     module, _, attribute = name.partition(":")
     try:

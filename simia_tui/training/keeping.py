@@ -73,6 +73,7 @@ class Keeper:
 
     def _new(self, rollout: Rollout, trajectory: Trajectory, path: str, row: int) -> New:
         checked, findings = checks.run(trajectory)
+        spec = self._record.run.spec
         return New(
             trajectory=trajectory,
             checked=checked,
@@ -82,5 +83,5 @@ class Keeper:
             path=path,
             row=row,
             seed=self._tasks[rollout.task].pk,
-            demo=self._record.export.demo or self._record.run.spec.endpoint == "demo",
+            demo=self._record.export.demo or (spec.endpoint == "demo" and not spec.single_turn),
         )

@@ -14,7 +14,7 @@ class Practice(Record):
     """What shapes a GRPO run. `micro` is the rollouts of one forward pass; one step learns from `rollouts`.
 
     `kl` weighs the distance from the starting policy (the adapter switched off); `clip` is the ratio's lower and
-    upper margin. Lengths in tokens of the policy.
+    upper margin. Lengths in tokens of the policy. `single_turn` plays turns of the export instead of episodes.
     """
 
     steps: int = 64
@@ -30,6 +30,7 @@ class Practice(Record):
     conversation_tokens: int = 6000
     loss_type: str = "dapo"
     save_steps: int = 4
+    single_turn: bool = False
 
     @property
     def rollouts(self) -> int:
@@ -55,6 +56,13 @@ _OF = {
 """`paper` follows the published RL configuration: 16 groups of 8, 64 steps, KL 0.001, clip 0.2 and 0.28, T 0.7."""
 
 
+_GIVEN = (
+    *("groups", "group_size", "learning_rate", "kl", "temperature", "loss_type"),
+    *("max_turns", "turn_tokens", "conversation_tokens", "single_turn"),
+)
+"""What a spec may say of these settings, by the same names."""
+
+
 def settle(spec: TrainSpec, profile: Profile) -> Practice:
     """The profile's reinforcement settings with the spec's own values in their place.
 
@@ -62,8 +70,11 @@ def settle(spec: TrainSpec, profile: Profile) -> Practice:
         UsageError: a number that cannot train.
     """
     base = _OF.get(profile.name, Practice())
-    names = ("groups", "group_size", "learning_rate", "kl", "temperature", "max_turns", "turn_tokens")
-    given: dict[str, Any] = spec.model_dump(include={*names, "conversation_tokens", "loss_type"}, exclude_none=True)
+    given: dict[str, Any] = spec.model_dump(include={*_GIVEN}, exclude_none=True)
+    if spec.single_turn:
+        if spec.arena is not None or spec.judging == "group":
+            raise UsageError("Single turns are judged by rule; leave --arena and --judging out.")
+        given.setdefault("conversation_tokens", given.get("turn_tokens", base.turn_tokens))
     if spec.max_steps is not None:
         given["steps"] = spec.max_steps
     if spec.batch_size is not None:

@@ -14,11 +14,15 @@ MEMBERS = "members.jsonl"
 
 
 class Task(NamedTuple):
-    """A trajectory that an episode starts from; `pk` and `id` are those of its row in the workspace, if it has one."""
+    """A trajectory that an episode starts from; `pk` and `id` are those of its row in the workspace, if it has one.
+
+    `turn` is the assistant turn that is played alone; None: the episode starts with the first words of the user.
+    """
 
     trajectory: Trajectory
     pk: int | None = None
     id: str | None = None
+    turn: int | None = None
 
 
 Body = Callable[[int, int], Trajectory]
@@ -76,7 +80,8 @@ def rows(numbers: Sequence[int]) -> list[dict[str, Any]]:
     return [{"prompt": [{"role": "user", "content": "", "task": number}]} for number in numbers]
 
 
-def start(trajectory: Trajectory) -> Trajectory:
-    """The trajectory up to the first words of the user, which is where episodes begin."""
-    first = next(index for index, turn in enumerate(trajectory.turns) if turn.role == "user")
-    return trajectory.with_turns(tuple(turn for turn in trajectory.turns[: first + 1] if turn.role != "system"))
+def start(trajectory: Trajectory, turn: int | None = None) -> Trajectory:
+    """The trajectory up to where an episode begins: before `turn`, or with the first words of the user."""
+    if turn is None:
+        turn = next(index for index, one in enumerate(trajectory.turns) if one.role == "user") + 1
+    return trajectory.with_turns(tuple(one for one in trajectory.turns[:turn] if one.role != "system"))
