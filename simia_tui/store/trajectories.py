@@ -7,7 +7,6 @@ import json
 import sqlite3
 import time
 from array import array
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -231,30 +230,34 @@ def _text_sha(text: str) -> str:
     return content_hash(text)
 
 
-class _ToolHashes:
-    """Hashes of the tool lists seen last: the rows of a file mostly share a few lists, as the same objects."""
+class _Toolset(NamedTuple):
+    """Tool specs with the SHA-256 of each and of the list."""
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[int, tuple[tuple[ToolSpec, ...], list[str]]] = OrderedDict()
-
-    def of(self, tools: tuple[ToolSpec, ...]) -> list[str]:
-        """The SHA-256 of each spec. The list is kept beside its hashes: an id alone could be reused."""
-        known = self._known.get(id(tools))
-        if known is None or known[0] is not tools:
-            known = self._known[id(tools)] = (tools, [content_hash(tool.dump()) for tool in tools])
-            while len(self._known) > 64:
-                self._known.popitem(last=False)
-        return known[1]
+    tools: tuple[ToolSpec, ...]
+    ids: list[str]
+    sha: str
 
 
-_tool_hashes = _ToolHashes()
+_MOST_TOOLSETS = 64
+_toolsets: dict[tuple[int, ...], _Toolset] = {}
+"""Lists by the identities of their specs, which rows share and which are kept beside: an id alone could be reused."""
+
+
+def _hashed(tools: tuple[ToolSpec, ...]) -> _Toolset:
+    key = tuple(map(id, tools))
+    if key not in _toolsets:
+        if len(_toolsets) >= _MOST_TOOLSETS:
+            _toolsets.clear()
+        ids = [content_hash(tool.dump()) for tool in tools]
+        _toolsets[key] = _Toolset(tools, ids, content_hash(ids))
+    return _toolsets[key]
 
 
 def _toolset(db: sqlite3.Connection, tools: tuple[ToolSpec, ...]) -> int | None:
     if not tools:
         return None
-    ids = _tool_hashes.of(tools)
-    return _once(db, "toolsets", content_hash(ids), lambda: ("tools", _tools(db, ids, tools)))
+    known = _hashed(tools)
+    return _once(db, "toolsets", known.sha, lambda: ("tools", _tools(db, known.ids, tools)))
 
 
 def _tools(db: sqlite3.Connection, ids: list[str], tools: tuple[ToolSpec, ...]) -> str:
@@ -352,10 +355,16 @@ def _origin(job: int | None, ord_: int | None, seed: str | None, run: int | None
     return Origin(job=job, ord=ord_, seed=seed) if job is not None else None
 
 
-def _load_tools(db: sqlite3.Connection, pks: list[int]) -> list[object]:
+def _load_tools(db: sqlite3.Connection, pks: list[int]) -> list[ToolSpec]:
     marks = ",".join("?" * len(pks))
     found = dict(db.execute(f"SELECT pk, spec FROM tools WHERE pk IN ({marks})", pks).fetchall())
-    return [json.loads(found[pk]) for pk in pks]
+    return [_spec(found[pk]) for pk in pks]
+
+
+@lru_cache(maxsize=1024)
+def _spec(text: str) -> ToolSpec:
+    """The spec that JSON text holds; trajectories that share their tools share the objects."""
+    return ToolSpec.model_validate_json(text)
 
 
 def find(db: sqlite3.Connection, name: str) -> int:
