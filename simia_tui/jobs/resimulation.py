@@ -8,6 +8,7 @@ from simia_tui.jobs.tasks import Found, Work
 from simia_tui.model import Job, Trajectory
 from simia_tui.simulate import resimulate
 from simia_tui.simulate.ask import Unreadable
+from simia_tui.simulate.schemas import EPISODE
 from simia_tui.simulate.synthesize import Prompt
 from simia_tui.store import Workspace, remakes, trajectories
 from simia_tui.store.remakes import Remade
@@ -24,6 +25,8 @@ class _Case(NamedTuple):
 
 class Resimulation(Work):
     """Asks for new ends. An answer is a proposal: the episode stays as it is until a person has decided."""
+
+    schema = EPISODE
 
     def __init__(self, workspace: Workspace, db: sqlite3.Connection, job: Job, episodes: list[int]) -> None:
         self._wishes = {wish.trajectory: wish for wish in remakes.of_job(db, job.id)}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from simia_tui.model import Decision
+from simia_tui.model import Citation, Decision
 from simia_tui.store import decisions, jobs, provenance, remakes, trajectories
 from simia_tui.store.trajectories import Row
 
@@ -77,7 +77,9 @@ def _edits(db: sqlite3.Connection, row: Row) -> list[Link]:
 
 def _decided(one: Decision) -> str:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.at))
-    parts = [one.action, f"({one.fault})" if one.fault else "", f"by {one.reviewer}, {when}", one.note or ""]
+    clause = Citation.of(one.note)
+    note = f"cites: {clause.text}" if clause is not None else one.note or ""
+    parts = [one.action, f"({one.fault})" if one.fault else "", f"by {one.reviewer}, {when}", note]
     return "  ".join(filter(None, parts))
 
 

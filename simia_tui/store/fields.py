@@ -34,6 +34,11 @@ DISPUTED = (
 
 _ACTS = "SELECT d.trajectory FROM batches b JOIN decisions d ON d.batch = b.pk"
 _STANDING = "b.action NOT IN ('undo', 'redo') AND NOT b.undone"
+LANDED = (
+    "SELECT r.trajectory FROM remakes r LEFT JOIN batches b ON b.pk = r.batch"
+    " WHERE r.proposed IS NOT NULL AND r.withdrawn IS NULL AND coalesce(b.undone, 1)"
+)
+"""Trajectories with a new end that nobody has decided on."""
 HAS: Mapping[str, str] = {
     "edit": f"t.pk IN ({_ACTS} WHERE d.before_revision != d.after_revision AND {_STANDING})",
     "note": f"t.pk IN ({_ACTS} WHERE d.note IS NOT NULL AND {_STANDING})",
@@ -41,6 +46,7 @@ HAS: Mapping[str, str] = {
     "finding": "t.findings > 0",
     "score": f"{SCORE} IS NOT NULL",
     "dispute": DISPUTED,
+    "new-end": f"t.pk IN ({LANDED})",
     "demo": "t.demo",
 }
 

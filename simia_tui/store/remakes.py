@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from simia_tui.model import Finding, JobSpec, Trajectory
 from simia_tui.store import decisions, jobs, trajectories
 from simia_tui.store.connection import write
+from simia_tui.store.fields import LANDED
 
 Taken = Literal["old", "new", "mixed"]
 AUTHOR = "simulator"
@@ -135,10 +136,7 @@ def current(db: sqlite3.Connection, pk: int) -> Remake | None:
 
 def landed(db: sqlite3.Connection) -> list[int]:
     """The trajectories with an answer that nobody has decided on, in order."""
-    found = db.execute(
-        "SELECT DISTINCT r.trajectory FROM remakes r LEFT JOIN batches b ON b.pk = r.batch"
-        " WHERE r.proposed IS NOT NULL AND r.withdrawn IS NULL AND coalesce(b.undone, 1) ORDER BY r.trajectory"
-    ).fetchall()
+    found = db.execute(f"SELECT DISTINCT trajectory FROM ({LANDED}) ORDER BY trajectory").fetchall()
     return [pk for (pk,) in found]
 
 

@@ -12,7 +12,7 @@ from simia_tui.services import resimulation
 from simia_tui.services.decided import original
 from simia_tui.services.resimulation import Mix, Place
 from simia_tui.settings import Settings
-from simia_tui.store import Workspace, decisions, jobs, remakes, trajectories
+from simia_tui.store import Query, Workspace, decisions, jobs, remakes, trajectories
 from simia_tui.store.connection import write
 from simia_tui.store.remakes import Remade, Remake, Stage
 
@@ -63,6 +63,7 @@ def test_asked_waits_landed_waits_and_settled_is_over(db: sqlite3.Connection, pk
     one = land(db, one)
     assert (one.stage, one.proposed, one.stage.open) == (Stage.LANDED, 1, True)
     assert remakes.landed(db) == [pks[0]] and state(db, pks[0])[1] == 0
+    assert trajectories.ids(db, Query.parse("episode", "has:new-end")).tolist() == [pks[0]]
 
 
 def test_new_is_taken_as_a_revision_and_one_undo_opens_the_question_again(

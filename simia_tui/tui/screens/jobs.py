@@ -125,7 +125,7 @@ class JobsScreen(RoomScreen):
             return
         await self.app.switch_mode("seeds" if job.kind == "prefilter" else "episodes")
         if isinstance(self.app.screen, QueueScreen):
-            self.app.screen.open("" if job.kind == "prefilter" else f"job:{job.id}")
+            self.app.screen.open({"prefilter": "", "resimulate": "has:new-end"}.get(job.kind, f"job:{job.id}"))
 
     @property
     def _job(self) -> Job | None:
