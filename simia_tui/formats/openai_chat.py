@@ -77,6 +77,10 @@ class Messages:
         role = _ROLES.get(str(message.get("role")))
         if role is None:
             raise RowError(f"Turn {index + 1} has the role “{str(message.get('role'))[:40]}”, which is not known.")
+        text = message.get("content")
+        if role != "tool" and type(text) is str and len(message) == 2:
+            # Most turns are no more than this.
+            return Draft(role, text)
         more: dict[str, Any] = {}
         if not _KNOWN.issuperset(message):
             more = {key: value for key, value in message.items() if key not in _KNOWN and value is not None}
@@ -85,7 +89,7 @@ class Messages:
             more["error"] = error
         if more:
             self._fields[str(index)] = more
-        content = read_content(message.get("content"), index + 1)
+        content = read_content(text, index + 1)
         told = message.get("is_error") is True or bool(error)
         return Draft(
             role=role,

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import zstandard
+from pydantic_core import from_json
 
 from simia_tui.model import Record, Trajectory, canonical_json
 
@@ -28,7 +29,12 @@ def encode_body(trajectory: Trajectory) -> bytes:
 
 def decode_body(blob: bytes) -> dict[str, Any]:
     """`turns` and `meta` as plain values."""
-    body: dict[str, Any] = json.loads(unpack(blob))
+    text = unpack(blob)
+    try:
+        body: dict[str, Any] = from_json(text)
+    except (ValueError, TypeError):
+        # Half of a surrogate pair, which a text may hold; Python's slower parser takes it.
+        body = json.loads(text)
     return body
 
 
