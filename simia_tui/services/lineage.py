@@ -37,7 +37,7 @@ def lineage(db: sqlite3.Connection, pk: int) -> list[Link]:
 
 
 def _origin(db: sqlite3.Connection, row: Row) -> Iterator[Link]:
-    yield Link(row.kind, f"#{row.pk} {row.id[:12]}  {row.status}, rules: {row.verdict}  {row.title}")
+    yield Link(row.kind, f"#{abs(row.pk)} {row.id[:12]}  {row.status}, rules: {row.verdict}  {row.title}")
     if row.path is not None:
         yield Link("file", f"row {row.row} of {row.path} ({row.format})")
     if row.seed is not None:

@@ -41,7 +41,7 @@ class LineageScreen(OverviewScreen):
     def __init__(self, bench: Bench, pk: int) -> None:
         super().__init__(bench)
         self._pk = pk
-        self.HEADING = f"why #{pk}: where it comes from, what was done with it, what came of it"
+        self.HEADING = f"why #{abs(pk)}: where it comes from, what was done with it, what came of it"
 
     def read(self, db: sqlite3.Connection) -> Sequence[Link]:
         return lineage.lineage(db, self._pk)
@@ -102,7 +102,7 @@ class ClauseScreen(ModalScreen[Citation | None]):
         self._pk, self._clauses = pk, clauses
 
     def compose(self) -> ComposeResult:
-        head = f"reject #{self._pk} as a policy breach: enter cites the clause under the cursor"
+        head = f"reject #{abs(self._pk)} as a policy breach: enter cites the clause under the cursor"
         yield Static(Content(head), id="sheet-head", markup=False)
         yield RecordTable(
             self.COLUMNS, lambda ids: [(n, self._clauses[n]) for n in ids], key=lambda row: row[0], id="table"
@@ -148,7 +148,7 @@ class InquiryScreen(RemakingScreen):
         """The item under the cursor with its body; None where there is none to ask about."""
         self.catch_up()
         pk, body = self.state.pk, self.state.trajectory
-        return (pk, body) if pk is not None and pk > 0 and body is not None else None
+        return (pk, body) if pk is not None and body is not None else None
 
     # -- W ------------------------------------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class InquiryScreen(RemakingScreen):
         if not found.came and not found.gone:
             self._mention(f"checked now: {plural(found.same, 'finding')}, as on record")
             return
-        head = f"#{pk} checked now: {len(found.came)} new, {len(found.gone)} gone, {found.same} as on record"
+        head = f"#{abs(pk)} checked now: {len(found.came)} new, {len(found.gone)} gone, {found.same} as on record"
         self.app.push_screen(SheetScreen(head, partial(recheck_lines, found)))
 
     def action_repairs(self) -> None:
@@ -195,10 +195,12 @@ class InquiryScreen(RemakingScreen):
             if yes:
                 self.act(partial(self._repair, pk))
 
-        head = f"#{pk}: the rules would make {plural(len(repairs), 'repair')}; enter makes them as a new revision"
+        head = f"#{abs(pk)}: the rules would make {plural(len(repairs), 'repair')}; enter makes them as a new revision"
         self.app.push_screen(SheetScreen(head, partial(repair_lines, body, after, repairs), offers=True), answered)
 
     def _repair(self, pk: int) -> None:
+        if self._sees_planted():
+            return
         made = reviewing.repair(self.bench.workspace, self.bench.db, pk, self.bench.reviewer)
         self.state.forget()
         self._show_current()

@@ -8,10 +8,12 @@ import pytest
 from samples import make_trajectory
 from stage import ESCAPES, MARKUP, put, put_episodes, put_seeds
 
+from simia_tui import demo
 from simia_tui.model import Citation, Finding, Severity, ToolCall
 from simia_tui.store import Workspace, decisions, trajectories
 from simia_tui.tui.screens.inquiry import ClauseScreen, LineageScreen, SheetScreen
 from simia_tui.tui.screens.review import EpisodesScreen, SeedsScreen
+from simia_tui.tui.widgets.record_table import RecordTable
 
 Opened = Callable[..., Any]
 POLICY = "Never waive a fine without asking.\nAsk for the card before you tell anything."
@@ -103,3 +105,22 @@ async def test_an_empty_room_has_nothing_to_ask_about(workspace: Workspace, open
     async with opened(workspace) as bench:
         before = await bench.keys("g", "e")
         assert await bench.keys("W", "v", "r", "c", "R") == before
+
+
+async def test_a_planted_copy_answers_like_any_other_item(
+    workspace: Workspace, db: sqlite3.Connection, opened: Opened
+) -> None:
+    sources = [put(db, "episode", body) for body in demo.seeds(60, 1)]
+    decisions.decide(db, sources[:20], "approve", "bob")
+    (workspace.root / "simia.toml").write_text("[review]\nknown_bad = 0.2\n")
+    async with opened(workspace, (140, 34)) as bench:
+        await bench.keys("g", "e")
+        state = bench.app.screen.state
+        copy = next(pk for pk in state.ids if pk < 0)
+        bench.app.screen.query_one(RecordTable).go_to(copy)
+        for key in ("W", "v", "r", "c"):
+            shown = await bench.keys(key)
+            assert state.pk == copy and f"#{copy}" not in shown and "planted" not in shown
+            await bench.keys("escape")
+        await bench.keys("c", "enter")
+        assert "seen: #" in bench.text
