@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from simia_tui.model import JobStatus, PrefilterSpec
-from simia_tui.store import Workspace, jobs, tasks
+from simia_tui.model import JobStatus, Opinion, PrefilterSpec, Screening
+from simia_tui.store import Workspace, jobs, screenings, tasks
+from simia_tui.store.screenings import Screened
 from simia_tui.tui.widgets.card_sheet import CardSheet
 
 Opened = Callable[..., Any]
@@ -51,12 +52,8 @@ async def test_the_details_scroll_and_the_keys_of_the_job_stay(filled: Workspace
 
 async def test_a_prefilter_job_shows_its_verdicts(filled: Workspace, db: sqlite3.Connection, opened: Opened) -> None:
     jobs.create(db, PrefilterSpec(), [1, 2])
-    for ord_, opinion in enumerate(("pass", "fail")):
-        db.execute(
-            "INSERT INTO screenings (trajectory, revision, sha, asked_by, version, opinion, verdict, job, ord, at)"
-            " VALUES (?, 0, '', 'm', '', ?, '{}', 2, ?, 0)",
-            (ord_ + 1, opinion, ord_),
-        )
+    said = [Screening(opinion=opinion, by="m") for opinion in (Opinion.PASS, Opinion.FAIL)]
+    screenings.add(db, [Screened(pk, 0, "", verdict, 2, pk - 1) for pk, verdict in enumerate(said, start=1)])
     async with opened(filled) as bench:
         text = await bench.keys("g", "j", "k")
         assert "verdicts" in text and "pass" in text and "50%" in text
