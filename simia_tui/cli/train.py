@@ -84,6 +84,7 @@ def train_sft(export_name: str, dry_run: bool, wait: bool, as_json: bool, worksp
 )
 @click.option("--concurrency", type=int, default=64, show_default=True, help="Requests at a time.")
 @click.option("--single-turn", is_flag=True, help="Play single turns of the export, judged by rule; no simulator.")
+@click.option("--mcp", metavar="COMMAND", help="An MCP server; the tools that it has are executed, not simulated.")
 @click.option("--arena", metavar="MODULE:FUNCTION", help="An environment of your own.")
 def train_grpo(
     export_name: str,

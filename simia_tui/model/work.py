@@ -279,6 +279,7 @@ class TrainSpec(Record):
     `base_url`, `simulator` (a model) and `key_env` say who plays tools, user and judge; "demo" is the offline demo.
     `judging` group asks for one ranking of each group instead of a verdict on each episode. `single_turn` plays single
     turns of the export's trajectories instead of episodes, and asks nobody (after PivotRL, arXiv 2603.21383).
+    `mcp` is the command of an MCP server; the tools that it has are executed by it, the others are simulated.
     `arena` names the factory of the environment as `package.module:function`; None takes the simulated one.
     """
 
@@ -313,6 +314,7 @@ class TrainSpec(Record):
     judge_samples: int = 1
     judging: Literal["each", "group"] = "each"
     single_turn: bool = False
+    mcp: str | None = None
     arena: str | None = None
 
 

@@ -1,6 +1,8 @@
 """The simulated environment as the trainer's arena: a run's tasks, played against the endpoint that the run names."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,7 +17,9 @@ from simia_tui.simulate.controls import Controls, Task
 from simia_tui.simulate.environment import Cast, Environment
 from simia_tui.simulate.episode import cast_of, finished, task_of
 from simia_tui.simulate.judge import Judge, Judging
+from simia_tui.simulate.mcp import McpTools, stdio
 from simia_tui.simulate.ranking import GroupJudge
+from simia_tui.simulate.tools import ToolBackend
 from simia_tui.simulate.world import World
 from simia_tui.store import Workspace
 from simia_tui.training import tasks
@@ -73,23 +77,29 @@ class SimulatedArena:
         self._controls = Controls(max_steps=settled.max_turns)
         self._packs: dict[str, Pack] = {}
         self._ask = ask_with
-        self._client: Client | None = None
+        self._executed: Mapping[str, ToolBackend] = {}
 
     async def __aenter__(self) -> Self:
-        if self._ask is None:
-            spec = self._spec
-            endpoint = Endpoint(
-                name=spec.endpoint, base_url=spec.base_url or "", model=spec.simulator or "", key_env=spec.key_env
-            )
-            self._client = await Client(endpoint, spec.concurrency).__aenter__()
-            self._ask = Asking(self._client)
+        async with AsyncExitStack() as opened:
+            if self._ask is None:
+                self._ask = Asking(await opened.enter_async_context(self._client()))
+            if self._spec.mcp is not None:
+                tools = await opened.enter_async_context(McpTools(stdio(self._spec.mcp)))
+                self._executed = dict.fromkeys(tools.names, tools)
+            self._opened = opened.pop_all()
         return self
+
+    def _client(self) -> Client:
+        spec = self._spec
+        endpoint = Endpoint(
+            name=spec.endpoint, base_url=spec.base_url or "", model=spec.simulator or "", key_env=spec.key_env
+        )
+        return Client(endpoint, spec.concurrency)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._client is not None:
-            await self._client.__aexit__(kind, error, trace)
+        await self._opened.aclose()
 
     async def group(self, task: int, members: int) -> list[SimulatedEpisode]:
         wanted = task_of(self.tasks[task].trajectory, self._controls, self._spec.random_seed)
@@ -109,7 +119,7 @@ class SimulatedArena:
         judge: Judging = Judge(self._ask, pack, samples=self._spec.judge_samples)
         if self._spec.judging == "group":
             judge = GroupJudge(self._ask, pack, members, judge)
-        return cast_of(pack, self._ask, self._ask, judge)
+        return replace(cast_of(pack, self._ask, self._ask, judge), special=lambda task: self._executed)
 
 
 def open_arena(

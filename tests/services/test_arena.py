@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from simulate.test_mcp import Server, text
 
 from simia_tui.demo.errands import Errand, errands, served_by
 from simia_tui.llm import Reply
@@ -72,6 +73,19 @@ async def test_members_of_a_group_share_what_a_read_reveals(workspace: Workspace
         first, second = await opened.group(0, 2)
         seen = [await one.step(look) for one in (first, second)]
     assert asked == 1 and seen[0].turns[0].content == seen[1].turns[0].content
+
+
+async def test_the_tools_of_an_mcp_server_are_executed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(find_member=text('{"member_id": "M-1"}'), other=text("no"))
+    commands: list[str] = []
+    monkeypatch.setattr(arena, "stdio", lambda command: commands.append(command) or server.connect)
+    spec = SPEC.model_copy(update={"mcp": "python desk.py"})
+    made = arena.SimulatedArena(workspace, spec, Practice(max_turns=12), [arena.as_task(ERRAND)], arena.demo_model(0))
+    async with made as opened:
+        (episode,) = await opened.group(0, 1)
+        reaction = await episode.step(served_by(ERRAND)[1])
+        assert server.open == 1 and commands == ["python desk.py"]
+    assert reaction.turns[0].content == '{"member_id": "M-1"}' and server.open == 0
 
 
 def test_the_demo_plays_its_own_errands_where_the_export_has_none(
