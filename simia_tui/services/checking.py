@@ -13,6 +13,7 @@ from simia_tui.errors import UsageError
 from simia_tui.formats import Row, Sink, Slice, Torn
 from simia_tui.formats.base import json_row
 from simia_tui.model import verdict_of
+from simia_tui.services import collector
 from simia_tui.settings import Settings
 
 Entry = dict[str, Any]
@@ -55,11 +56,12 @@ class FileCheck:
         """
         counts: Counter[str] = Counter()
         rows = self._side_by_side(workers, out is not None) if workers > 1 else self._in_turn(0, out is not None)
-        for entry, mended in rows:
-            counts[entry["verdict"]] += 1
-            report.add(entry)
-            if out is not None and mended is not None:
-                out.add(mended)
+        with collector.spared():
+            for entry, mended in rows:
+                counts[entry["verdict"]] += 1
+                report.add(entry)
+                if out is not None and mended is not None:
+                    out.add(mended)
         return counts
 
     def _in_turn(self, skip: int, writes: bool) -> Iterator[_Done]:
@@ -113,4 +115,5 @@ def _begin(check: FileCheck, writes: bool) -> None:
 
 def _slice(piece: Slice) -> tuple[list[_Done], int] | None:
     check, writes = _task[-1]
-    return check.slice(piece, writes)
+    with collector.spared():
+        return check.slice(piece, writes)

@@ -18,7 +18,7 @@ from simia_tui.errors import SimiaError, UsageError
 from simia_tui.formats import JsonSink, Preflight
 from simia_tui.formats.axolotl import DATASET
 from simia_tui.model import Export, Trajectory, canonical_json, content_hash
-from simia_tui.services import decided
+from simia_tui.services import collector, decided
 from simia_tui.services.bodies import bodies, body
 from simia_tui.store import Query, Workspace, cards, certificates, exports, provenance, trajectories
 
@@ -87,7 +87,8 @@ def preview(db: sqlite3.Connection, query: Query, targets: Sequence[str] = tuple
                 left_out[reason] = left_out.get(reason, 0) + 1
             yield trajectory
 
-    reports = formats.preflights(looked_at(), [name for name in names if name not in formats.DECIDED])
+    with collector.spared():
+        reports = formats.preflights(looked_at(), [name for name in names if name not in formats.DECIDED])
     if not kept:
         raise UsageError(f"Nothing to export: {'; '.join(left_out)} in any of {_describe(query)}.")
     used = set(kept)
@@ -159,6 +160,7 @@ def _write_files(
     with ExitStack() as stack:
         writers = {name: file for name, file in previewed.written.items() if name in formats.WRITERS}
         sinks = {name: stack.enter_context(formats.open_sink(folder / file, name)) for name, file in writers.items()}
+        stack.enter_context(collector.spared())
         for trajectory in bodies(db, previewed.pks):
             for name, sink in sinks.items():
                 row = formats.WRITERS[name].write(trajectory)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from simia_tui import checks, domains, formats
 from simia_tui.errors import UsageError
 from simia_tui.model import Kind, ToolSpec
+from simia_tui.services import collector
 from simia_tui.settings import Settings
 from simia_tui.store import New, Workspace, imports, trajectories
 
@@ -84,8 +85,9 @@ def import_files(
         if name is None:
             continue
         rows = formats.read(path, name, domain)
-        for _ in _count(workspace, rows, file) if dry_run else _store(workspace, rows, file, ground):
-            progress(file)
+        with collector.spared():
+            for _ in _count(workspace, rows, file) if dry_run else _store(workspace, rows, file, ground):
+                progress(file)
     return report
 
 
