@@ -1,10 +1,12 @@
 """The filter line in the app: completion, the count, and the sentence for a wrong line."""
 
+from array import array
 from collections.abc import Callable
 from typing import Any
 
 from simia_tui.model import Fault
-from simia_tui.store import Workspace, decisions
+from simia_tui.store import Query, Workspace, decisions
+from simia_tui.tui.screens.queue import Found
 from simia_tui.tui.widgets.filter_field import Completions, FilterInput
 
 Opened = Callable[..., Any]
@@ -61,3 +63,13 @@ async def test_enter_on_a_reason_of_the_yield_opens_its_rows(filled: Workspace, 
         place = [bar.label for bar in bench.app.screen._rows].index("rejected: tool simulator")
         shown = await bench.keys(*["j"] * place, "enter")
         assert "/ fault:" in shown and "tool simulator" in shown and "1 found" in shown
+
+
+async def test_an_answer_that_another_line_has_overtaken_is_not_shown(filled: Workspace, opened: Opened) -> None:
+    async with opened(filled, (100, 30)) as bench:
+        await bench.keys("g", "e")
+        screen = bench.app.screen
+        screen.open("verdict:broken")
+        screen.post_message(Found(Query(kind="episode", text="late"), array("q"), True))
+        await bench.keys("J")
+        assert screen.state.query.verdict == "broken" and screen.state.found == 1

@@ -84,8 +84,7 @@ class AgreementScreen(RoomScreen):
     def _show(self) -> None:
         found = self._care if self._care is not None and self._care.kind == self._kind else None
         self.query_one("#care-head", Static).update(Content(f"How {self._kind}s are reviewed"))
-        make = partial(care_lines, found)
-        self.query_one(CardSheet).show(lambda width: make(width), keep=True)
+        self.query_one(CardSheet).show(partial(care_lines, found), keep=True)
 
     def action_other(self) -> None:
         self._kind = "seed" if self._kind == "episode" else "episode"

@@ -193,7 +193,7 @@ class BulkScreen(DeskScreen):
 
     def on_applied(self, message: Applied) -> None:
         self.news()
-        self._mention(f"approved {message.count:,} on the sample; u takes that back")
+        self._mention(f"approved {message.count:,} on the sample; {self.key_of('review.undo')} takes that back")
 
     def _show_filter(self) -> None:
         super()._show_filter()

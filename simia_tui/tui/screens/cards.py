@@ -139,10 +139,10 @@ class CardsScreen(RoomScreen):
             sheet.show(lambda width: make(width=width), keep=keep)
         elif state.phase == "end":
             summary = state.summary()
-            sheet.show(lambda width: card_lines.end_lines(summary, width), keep=keep)
+            sheet.show(lambda width: card_lines.end_lines(summary, width, self.key_of), keep=keep)
         else:
             calibrations, size = state.calibrations, state.size
-            sheet.show(lambda width: card_lines.compare_lines(calibrations, size, width), keep=keep)
+            sheet.show(lambda width: card_lines.compare_lines(calibrations, size, width, self.key_of), keep=keep)
         self._show_head()
         self._show_verdicts()
         self.refresh_bindings()
@@ -159,7 +159,8 @@ class CardsScreen(RoomScreen):
     def _show_verdicts(self) -> None:
         strip = self.query_one("#verdicts", Static)
         strip.display = self.state.phase == "card"
-        lines = card_lines.choice_lines(self.state.choices(), max(20, self.size.width - 2))
+        choices = [(self.key_of(f"cards.verdict-{key}"), verdict) for key, verdict in self.state.choices()]
+        lines = card_lines.choice_lines(choices, max(20, self.size.width - 2))
         strip.update(Content("\n").join(_content(line.parts) for line in lines))
 
     def on_resize(self) -> None:
@@ -306,7 +307,7 @@ class CardsScreen(RoomScreen):
     def _ask_outcome(self) -> None:
         summary = self.state.summary()
         if summary.outcome is not None or not summary.touched:
-            self.say("Nothing is left to decide; n draws another deck")
+            self.say(f"Nothing is left to decide; {self.key_of('cards.new')} draws another deck")
             return
         strip = OutcomeStrip(len(summary.touched), len(summary.masks), len(summary.anew))
         self.app.push_screen(strip, self._act)

@@ -14,6 +14,7 @@ from simia_tui.errors import SimiaError, UsageError
 from simia_tui.model import Trajectory
 from simia_tui.services import reviewing
 from simia_tui.tui.bench import Bench
+from simia_tui.tui.keymap import key_of
 from simia_tui.tui.text import clip, visible
 from simia_tui.tui.widgets.key_bar import KeyBar
 from simia_tui.tui.widgets.plain_area import PlainArea
@@ -174,8 +175,9 @@ class EditDialog(ModalScreen[Edited | None]):
     def action_cancel(self) -> None:
         if self._changed() and not self._asked:
             self._asked = True
+            save, leave = key_of(self.app, "edit.save"), key_of(self.app, "edit.cancel")
             self.query_one("#edit-problem", Static).update(
-                Content("You have changed something: f2 saves it, esc once more throws it away.")
+                Content(f"You have changed something: {save} saves it, {leave} once more throws it away.")
             )
             return
         self.dismiss(None)

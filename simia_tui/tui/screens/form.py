@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
 from simia_tui.tui.bench import Bench
+from simia_tui.tui.keymap import key_of
 from simia_tui.tui.text import visible
 from simia_tui.tui.widgets.key_bar import KeyBar
 
@@ -52,7 +53,8 @@ class Form(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog form", can_focus=False) as box:
             box.border_title = self.HEADING
-            box.border_subtitle = "enter starts, esc leaves"
+            submit, cancel = key_of(self.app, "form.submit"), key_of(self.app, "form.cancel")
+            box.border_subtitle = f"{submit} starts, {cancel} leaves"
             yield Static(Content(visible(self.intro())), id="intro", markup=False)
             for field in self.fields():
                 with Horizontal(classes="field"):

@@ -9,10 +9,13 @@ from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+from simia_tui.tui.keymap import key_of
+
 LOOP = (
-    "Import real traces (I), approve the good ones as seeds, simulate new episodes from them (S), review these, "
-    "then freeze the approved ones and train (T). Nothing is lost: u takes back any decision, also after a restart."
+    "Import real traces ({}), approve the good ones as seeds, simulate new episodes from them ({}), review these, then"
+    " freeze the approved ones and train ({}). Nothing is lost: {} takes back any decision, also after a restart."
 )
+LOOP_ACTS = ("app.import", "app.synthesize", "app.train", "review.undo")
 
 GROUPS = ("On this screen", "In the list", "In the transcript", "Everywhere")
 """Headings, in the order in which they are of use."""
@@ -39,9 +42,11 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help", classes="dialog") as box:
             box.border_title = "Keys"
-            box.border_subtitle = "j and k scroll, n shows names, esc closes"
+            keys = [key_of(self.app, f"help.{act}") for act in ("down", "up", "names", "close")]
+            box.border_subtitle = "{} and {} scroll, {} shows names, {} closes".format(*keys)
             yield Static(self._keys(), markup=False, id="help-keys")
-            yield Static(LOOP, markup=False, id="help-loop")
+            loop = LOOP.format(*(key_of(self.app, act) for act in LOOP_ACTS))
+            yield Static(loop, markup=False, id="help-loop")
 
     def _keys(self) -> Content:
         lines: list[Content] = []

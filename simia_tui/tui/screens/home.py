@@ -50,7 +50,9 @@ class HomeScreen(RoomScreen):
         self._rates = Rates()
 
     def body(self) -> Iterator[Widget]:
-        yield Static("From seeds to runs   (y what was lost where, c which tools are covered)", classes="heading")
+        lost, covered = self.key_of("home.yield"), self.key_of("home.coverage")
+        heading = f"From seeds to runs   ({lost} what was lost where, {covered} which tools are covered)"
+        yield Static(heading, classes="heading", markup=False)
         yield Funnel(id="funnel")
         yield Static("Next", classes="heading")
         yield Static("", id="next", markup=False, classes="lines")
@@ -109,16 +111,19 @@ class HomeScreen(RoomScreen):
         db = self.bench.db
         counts = trajectories.counts(db)
         steps = []
+        go, load, simulate, train = map(self.key_of, ("app.go", "app.import", "app.synthesize", "app.train"))
         if not any(kind == "seed" for kind, _ in counts):
-            steps.append("I    import real traces: JSON or JSON Lines of tau-bench, ShareGPT or OpenAI messages")
+            steps.append((load, "import real traces: JSON or JSON Lines of tau-bench, ShareGPT or OpenAI messages"))
         if n := counts.get(("seed", Status.PENDING), 0):
-            steps.append(f"g s  {n:,} seeds wait for a decision")
+            steps.append((f"{go} s", f"{n:,} seeds wait for a decision"))
         if counts.get(("seed", Status.APPROVED)) and not any(kind == "episode" for kind, _ in counts):
-            steps.append(f"S    simulate episodes from the approved seeds (simulator: {self.bench.simulator})")
+            steps.append((simulate, f"simulate episodes from the approved seeds (simulator: {self.bench.simulator})"))
         if n := counts.get(("episode", Status.PENDING), 0):
-            steps.append(f"g e  {n:,} episodes wait for a decision")
+            steps.append((f"{go} e", f"{n:,} episodes wait for a decision"))
         if n := counts.get(("episode", Status.APPROVED), 0):
-            steps.append(f"T    freeze {n:,} approved episodes and train on them")
+            steps.append((train, f"freeze {n:,} approved episodes and train on them"))
         if any(job.status is JobStatus.PAUSED for job in jobs.jobs(db)):
-            steps.append("g j  a job is paused")
-        return steps or ["S    simulate more episodes, or I to import more traces"]
+            steps.append((f"{go} j", "a job is paused"))
+        if not steps:
+            steps.append((simulate, f"simulate more episodes, or {load} to import more traces"))
+        return [f"{keys:<5}{what}" for keys, what in steps]

@@ -10,6 +10,7 @@ from textual.widgets import Input
 from simia_tui.errors import SimiaError
 from simia_tui.services.importing import ImportReport, import_files
 from simia_tui.tui.bench import Bench
+from simia_tui.tui.keymap import key_of
 from simia_tui.tui.screens.form import Field, Form
 
 
@@ -83,4 +84,4 @@ class ImportDialog(Form):
         self._counted = asked
         found = [reason for file in report.files for reason in file.reasons]
         reasons = "".join(f"\n  {reason}" for reason in found[:5])
-        self.report(f"{figures}.{reasons}\nNothing is written yet: enter imports.")
+        self.report(f"{figures}.{reasons}\nNothing is written yet: {key_of(self.app, 'form.submit')} imports.")

@@ -51,6 +51,7 @@ COLUMNS: tuple[Column[Job], ...] = (
     Column("state", lambda job: [(f"{SIGNS[job.status]} {job.status}", INK[job.status])], width=11),
     Column("kind", lambda job: job.kind, width=11),
     Column("done", lambda job: f"{job.done:,}/{job.target:,}", width=13, right=True),
+    Column("line", lambda job: f"{job.priority:+d}" if job.priority else "", width=4, right=True, drop=3),
     Column("failed", lambda job: str(job.failed or ""), width=6, right=True),
     Column("cost", _cost, width=9, right=True, drop=1),
     Column("model", lambda job: f"{job.spec.model}{' (demo)' if job.spec.demo else ''}", flex=1, drop=2),
@@ -74,6 +75,10 @@ class JobsScreen(RoomScreen):
         Binding("p", "pause", "Pause/go on", id="jobs.pause", tooltip="Pause the job, or let it go on"),
         Binding("x", "cancel", "Cancel", id="jobs.cancel", tooltip="End the job; what came so far is kept"),
         Binding("r", "retry", "Retry failed", id="jobs.retry", tooltip="Give its failed tasks another round"),
+        Binding("plus", "priority(1)", "First", id="jobs.up", key_display="+", tooltip="Let it go before other jobs"),
+        Binding(
+            "minus", "priority(-1)", "Later", show=False, id="jobs.down", key_display="-", tooltip="Let others go first"
+        ),
         Binding("tab", "app.focus_next", "Details", id="jobs.other", tooltip="Scroll the details, or back to the list"),
     ]
 
@@ -90,7 +95,7 @@ class JobsScreen(RoomScreen):
                 COLUMNS,
                 lambda ids: [self._jobs[pk] for pk in ids if pk in self._jobs],
                 key=lambda job: job.id,
-                empty="No jobs yet: S simulates episodes from the approved seeds.",
+                empty=f"No jobs yet: {self.key_of('app.synthesize')} simulates episodes from the approved seeds.",
                 id="table",
             )
             with Vertical(id="job"):
@@ -181,7 +186,7 @@ class JobsScreen(RoomScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what the job under the cursor can do stands in the key bar."""
-        if action not in ("pause", "cancel", "retry"):
+        if action not in ("pause", "cancel", "retry", "priority"):
             return True
         job = self._job if self.is_mounted else None
         return job is not None and (job.failed > 0 if action == "retry" else not job.status.ended)
@@ -195,6 +200,11 @@ class JobsScreen(RoomScreen):
         else:
             self.act(lambda: jobs.set_desired(self.bench.db, job.id, "paused"))
 
+    def action_priority(self, step: int) -> None:
+        job = self._job
+        if job is not None and not job.status.ended:
+            self.act(lambda: jobs.set_priority(self.bench.db, job.id, job.priority + step))
+
     def action_cancel(self) -> None:
         job = self._job
         if job is None or job.status.ended:
@@ -202,7 +212,7 @@ class JobsScreen(RoomScreen):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.act(lambda: jobs.set_desired(self.bench.db, job.id, "cancelled"))
+                self.act(lambda: synthesis.cancel(self.bench.workspace, self.bench.db, job.id))
 
         left = job.target - job.done - job.failed
         self.app.push_screen(

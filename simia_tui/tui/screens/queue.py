@@ -77,6 +77,7 @@ class QueueScreen(RoomScreen):
     def __init__(self) -> None:
         super().__init__()
         self._new = 0
+        self._sought: Query | None = None
         self._word: tuple[int | None, str] = (None, "")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -87,7 +88,9 @@ class QueueScreen(RoomScreen):
     def body(self) -> Iterator[Widget]:
         self.state = ReviewState(self.bench.db, self.bench.reviewer, self.KIND, policy=self.bench.settings.review)
         noun = f"{self.KIND}s"
-        hint = "import some with I" if self.KIND == "seed" else "simulate some from approved seeds with S"
+        seeds = f"import some with {self.key_of('app.import')}"
+        episodes = f"simulate some from approved seeds with {self.key_of('app.synthesize')}"
+        hint = seeds if self.KIND == "seed" else episodes
         with Container(id="review"):
             with Vertical(id="list"):
                 yield Static("", id="filter-line", markup=False)
@@ -155,8 +158,12 @@ class QueueScreen(RoomScreen):
     def _show_filter(self) -> None:
         """Above the list: the filter, how many it found, and what has come since."""
         line = self.state.query.line()
-        left = f"/ {line}   {self.state.found:,} found" if line else f"all {self.KIND}s   / filters"
-        more = f"   {self._new:,} new, . shows them" if self._new > 0 else ""
+        left = (
+            f"/ {line}   {self.state.found:,} found"
+            if line
+            else f"all {self.KIND}s   {self.key_of('review.filter')} filters"
+        )
+        more = f"   {self._new:,} new, {self.key_of('review.renew')} shows them" if self._new > 0 else ""
         field = self.query_one("#filter-line", Static)
         room = max(10, (field.content_size.width or self.size.width - 2) - len(more))
         field.update(Content.assemble(clip(visible(left), room), (more, "bold $text-warning")), layout=False)
@@ -179,6 +186,7 @@ class QueueScreen(RoomScreen):
 
     def _look_up(self, query: Query, follow: bool = False) -> None:
         workspace, start = self.bench.workspace, self.state.pk
+        self._sought = query
 
         def look() -> None:
             db = workspace.connect(readonly=True)
@@ -197,6 +205,9 @@ class QueueScreen(RoomScreen):
         return ids
 
     def on_found(self, message: Found) -> None:
+        if message.query != self._sought:
+            # Another was looked up meanwhile, and a thread cannot be stopped.
+            return
         self.state.take(message.query, message.ids)
         if message.follow:
             self.state.to_waiting()
@@ -245,7 +256,8 @@ class QueueScreen(RoomScreen):
         self.query_one("#filter-line", Static).display = False
         field.value = self.state.query.line()
         self.set_focus(field)
-        self._mention("decisions rest while you type; enter keeps the filter, esc drops it")
+        back = self.key_of("review.back")
+        self._mention(f"decisions rest while you type; enter keeps the filter, {back} drops it")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

@@ -103,7 +103,7 @@ class RemakingScreen(ReadingScreen):
         if known is not None and known.stage is Stage.LANDED:
             self._compare(known)
         elif known is not None and known.stage is Stage.ASKED:
-            self._mention(f"job {known.job} is at it; g j shows the job")
+            self._mention(f"job {known.job} is at it; {self.key_of('app.go')} j shows the job")
         else:
             self.app.push_screen(Strip(f"#{pk} anew:", self._choices(pk, body)), self._chosen(pk))
 
@@ -214,7 +214,9 @@ class RemakingScreen(ReadingScreen):
         self.state.forget()
         self._show_current()
         self.news()
-        self._mention(f"{TOLD[what](count)}{f' of {count:,}' if count > 1 else ''}; u takes that back")
+        self._mention(
+            f"{TOLD[what](count)}{f' of {count:,}' if count > 1 else ''}; {self.key_of('review.undo')} takes that back"
+        )
 
 
 def _said(known: Remake) -> str:

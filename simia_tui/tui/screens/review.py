@@ -102,9 +102,7 @@ class ReviewScreen(InquiryScreen):
     def reject_citing(self, clause: Citation) -> None:
         self._decide("reject", Fault.POLICY, None, clause.note())
 
-    def _decide(
-        self, action: Verb, fault: Fault | None, marked: Sequence[int] | None, note: str | None = None
-    ) -> None:
+    def _decide(self, action: Verb, fault: Fault | None, marked: Sequence[int] | None, note: str | None = None) -> None:
         row = self.state.row
         # Before the decision, which brings the next item into view.
         seconds = self._dwell.decide() if marked is None else None
@@ -161,7 +159,8 @@ class ReviewScreen(InquiryScreen):
         if self.state.pk is None or self.state.trajectory is None:
             return
         if turn is None:
-            self._mention("the policy cannot be edited; tab and j go to a turn")
+            switch, down = self.key_of("review.switch"), self.key_of("transcript.next")
+            self._mention(f"the policy cannot be edited; {switch} and {down} go to a turn")
             return
         self.app.push_screen(EditDialog(self.bench, self.state.pk, self.state.trajectory, turn), self._edited)
 

@@ -15,6 +15,7 @@ from simia_tui.model import Kind
 from simia_tui.store import Query, completions, views
 from simia_tui.store.connection import explain
 from simia_tui.tui.bench import Bench
+from simia_tui.tui.keymap import key_of
 from simia_tui.tui.screens.form import Field, Form
 from simia_tui.tui.screens.queue import QueueScreen
 from simia_tui.tui.screens.strip import Strip
@@ -62,7 +63,8 @@ class SaveViewDialog(Form):
         self._line = line
 
     def intro(self) -> str:
-        return f"{self._line or 'everything'}: under which name? V then shows it with one digit."
+        key = key_of(self.app, "review.views")
+        return f"{self._line or 'everything'}: under which name? {key} then shows it with one digit."
 
     def fields(self) -> Sequence[Field]:
         return (Field("name", "name", "", "one word"),)
@@ -185,4 +187,4 @@ class ViewsScreen(QueueScreen):
 
     def _saved(self, name: str | None) -> None:
         if name is not None:
-            self._mention(f"saved as {name}; V shows it")
+            self._mention(f"saved as {name}; {self.key_of('review.views')} shows it")

@@ -3,8 +3,9 @@
 import sqlite3
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 
 from simia_tui.errors import SimiaError
 from simia_tui.model import Fault, Finding, Kind, Status, Trajectory
@@ -162,10 +163,10 @@ class ReviewState:
             return False
         wanted = split(self.query.status or Status.PENDING)
         near = self.ids[here + 1 : here + 1 + AHEAD]
-        found = self._mine([row.pk for row in self.rows(near) if row.status in wanted])
+        found = self._mine(row.pk for row in self.rows(near) if row.status in wanted)
         if found is None:
             waiting = {*trajectories.ids(self.db, self.query.but(status=",".join(wanted)))}
-            found = self._mine([pk for part in (self.ids[here + 1 :], self.ids[:here]) for pk in part if pk in waiting])
+            found = self._mine(pk for part in (self.ids[here + 1 :], self.ids[:here]) for pk in part if pk in waiting)
         if found is not None:
             self.go_to(found)
         return found is not None
@@ -176,10 +177,10 @@ class ReviewState:
         if row is not None and (row.status != Status.PENDING or self._mine([row.pk]) is None):
             self.advance()
 
-    def _mine(self, pks: Sequence[int]) -> int | None:
+    def _mine(self, pks: Iterable[int]) -> int | None:
         """The first of `pks` that is this reviewer's to judge, claimed with some of those that follow it."""
-        for start in range(0, len(pks), 2 * CLAIMED):
-            part = pks[start : start + 2 * CLAIMED]
+        ahead = iter(pks)
+        while part := list(islice(ahead, 2 * CLAIMED)):
             waiting = [row.pk for row in self.rows(part) if row.status == Status.PENDING and row.pk > 0]
             free = {*claims.free(self.db, self.reviewer, waiting, self.policy.overlap)}
             mine = [pk for pk in part if pk in free or pk not in waiting]

@@ -1,6 +1,6 @@
 """Error cards as lines of text for one width: the comparison before a deck, one card, and the end of a deck."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
 
@@ -13,6 +13,9 @@ from simia_tui.tui.text import clip, fit, visible, wrap
 from simia_tui.tui.widgets.line_view import Part
 from simia_tui.tui.widgets.pretty import indent_json
 from simia_tui.tui.widgets.turn_lines import GAP, PRETTY_CHARS, Line, plural
+
+Key = Callable[[str], str]
+"""The key of an act, as the screen names it."""
 
 LABEL = 11
 """Cells of the words at the left edge of a card."""
@@ -67,12 +70,13 @@ def _alarm_lines(calibration: Calibration) -> list[Line]:
     return lines
 
 
-def compare_lines(calibrations: Sequence[Calibration] | None, size: int, width: int) -> list[Line]:
-    """The start of the room: simulated against real by domain, then how a deck is begun."""
+def compare_lines(calibrations: Sequence[Calibration] | None, size: int, width: int, key: Key) -> list[Line]:
+    """The start of the room: simulated against real by domain, then how a deck is begun. `key` names that of an act."""
     if calibrations is None:
         return [GAP, Line((("Comparing simulated with real observations …", "muted"),))]
     if not calibrations:
-        text = "No episode has a tool observation yet: simulate some episodes with S, then come back."
+        simulate = key("app.synthesize")
+        text = f"No episode has a tool observation yet: simulate some episodes with {simulate}, then come back."
         return [GAP, *_wrapped(text, width, "muted")]
     lines = [GAP]
     for calibration in calibrations:
@@ -81,9 +85,9 @@ def compare_lines(calibrations: Sequence[Calibration] | None, size: int, width: 
     lines += [
         Line(
             (
-                ("enter", "primary"),
+                (key("cards.enter"), "primary"),
                 (f" draws {size} cards, about {size // 3} minutes", ""),
-                ("   + - other size", "key"),
+                (f"   {key('cards.larger')} {key('cards.smaller')} other size", "key"),
             )
         )
     ]
@@ -180,7 +184,7 @@ def _near_lines(view: CardView, width: int, opened: bool) -> list[Line]:
     return _part(("≈ real", "muted"), sign + (view.near.content or "(no content)"), width, opened, "muted")
 
 
-def end_lines(summary: Summary, width: int) -> list[Line]:
+def end_lines(summary: Summary, width: int, key: Key) -> list[Line]:
     """The end of a deck (or the deck so far): bad cards by kind with their limits, then what can be done."""
     lines = [
         GAP,
@@ -190,7 +194,7 @@ def end_lines(summary: Summary, width: int) -> list[Line]:
         lines += _result_lines(result, width)
     told = []
     if summary.waiting:
-        told.append(f"{plural(summary.waiting, 'card')} still wait: esc goes back to them.")
+        told.append(f"{plural(summary.waiting, 'card')} still wait: {key('cards.pause')} goes back to them.")
     if summary.flagged:
         told.append(f"{plural(summary.flagged, 'card')} flagged for a second opinion count on neither side.")
     told.append(
@@ -199,7 +203,7 @@ def end_lines(summary: Summary, width: int) -> list[Line]:
     )
     for text in told:
         lines += [GAP, *_wrapped(text, width, "muted")]
-    return [*lines, GAP, *_outcome_lines(summary, width)]
+    return [*lines, GAP, *_outcome_lines(summary, width, key)]
 
 
 def _result_lines(result: KindResult, width: int) -> list[Line]:
@@ -214,17 +218,19 @@ def _result_lines(result: KindResult, width: int) -> list[Line]:
     return lines
 
 
-def _outcome_lines(summary: Summary, width: int) -> list[Line]:
+def _outcome_lines(summary: Summary, width: int, key: Key) -> list[Line]:
+    new = key("cards.new")
     if summary.outcome is not None:
         noun, act = {"exclude": ("episode", "excluded"), "mask": ("turn", "masked")}[summary.outcome.action]
         if summary.outcome.job is not None:
-            noun, act = "episode", f"written anew by job {summary.outcome.job}, R in Episodes decides on what comes"
-        done = f"✓ {plural(summary.outcome.size, noun)} {act}; u takes that back, n draws another deck."
-        return _wrapped(done, width, "success")
+            noun, act = "episode", f"written anew by job {summary.outcome.job}"
+        back = f"{key('cards.undo')} takes that back, {new} draws another deck"
+        return _wrapped(f"✓ {plural(summary.outcome.size, noun)} {act}; {back}.", width, "success")
     if not summary.touched:
-        return _wrapped("No episode is touched by a bad card. n draws another deck.", width, "")
+        return _wrapped(f"No episode is touched by a bad card. {new} draws another deck.", width, "")
     touched = plural(len(summary.touched), "episode")
-    decide = Line((("enter", "primary"), (f" decides on {touched} with a bad card", ""), ("   n another deck", "key")))
+    said = f" decides on {touched} with a bad card"
+    decide = Line(((key("cards.enter"), "primary"), (said, ""), (f"   {new} another deck", "key")))
     return [decide, *_wrapped("x excludes, m masks in training, r has it written anew from there", width, "muted")]
 
 

@@ -83,11 +83,11 @@ def test_rates_fit_any_line_and_keep_the_alarm() -> None:
 
 def test_the_comparison_names_the_test_behind_each_alarm() -> None:
     both = calibrate("air", (75, 500), (73, 1164), ["new"] * 40, ["old"] * 70)
-    shown = text(card_lines.compare_lines([both], 60, 120))
+    shown = text(card_lines.compare_lines([both], 60, 120, str.upper))
     assert "two proportions" in shown and "chi-square" in shown and "100.0 % (91.2–100.0)" in shown
     many = calibrate("air", (1, 5), (1, 5), [f"t {n}x" for n in "abcdefghijk"], [])
-    assert "3 other templates" in text(card_lines.compare_lines([many], 60, 120))
-    assert "Comparing" in text(card_lines.compare_lines(None, 60, 80))
+    assert "3 other templates" in text(card_lines.compare_lines([many], 60, 120, str.upper))
+    assert "Comparing" in text(card_lines.compare_lines(None, 60, 80, str.upper))
 
 
 def test_the_end_states_three_limits(db: sqlite3.Connection) -> None:
@@ -96,7 +96,7 @@ def test_the_end_states_three_limits(db: sqlite3.Connection) -> None:
     for item in cards.cards(db, deck):
         verdict = CardVerdict.LEAKS if item.card.n == 0 else CardVerdict.PLAUSIBLE
         cards.judge(db, deck, item.card.n, "ann", verdict)
-    shown = text(card_lines.end_lines(service.summary(db, deck), 80))
+    shown = text(card_lines.end_lines(service.summary(db, deck), 80, str.upper))
     bounds = {f"{100 * wilson(k, n).high:.1f} %" for k, n in ((0, 10), (0, 20), (1, 20), (1, 10))}
     assert sum(bound in shown for bound in bounds) >= 2 and "27.8 %" in shown
     assert "leaks the simulator" in shown and "decides on 1 episode" in shown
