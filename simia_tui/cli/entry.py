@@ -29,6 +29,8 @@ _MODULES = {
     "rules": "rules",
     "eval": "rules",
     "prefilter": "prefilter",
+    "rollout": "rollout",
+    "judge": "rollout",
     "prompts": "prompts",
     "synthesize": "work",
     "resimulate": "resimulate",

@@ -20,7 +20,7 @@ from simia_tui.errors import SimiaError
 from simia_tui.model import NANO, Job, JobStatus
 from simia_tui.services import coverage, synthesis
 from simia_tui.services.waiting import wait_for_job
-from simia_tui.store import Workspace, costs, jobs, screenings
+from simia_tui.store import Workspace, costs, jobs, judgements, screenings
 from simia_tui.tui.text import visible
 
 
@@ -220,6 +220,9 @@ def show_job(job_id: int, as_json: bool, workspace: str) -> None:
         click.echo(
             f"  diversity {1 - job.copies / job.done:.0%}: {job.copies} near-duplicates among {job.done} episodes"
         )
+    if job.kind in ("rollout", "judge"):
+        said = ", ".join(f"{n} of {reward}" for reward, n in judgements.rewards(db, job_id).items())
+        click.echo(f"  rewards: {said or 'none yet'}")
     if hit := coverage.told(db, job):
         click.echo(f"  target: {visible(hit)}")
     rank = f", priority {job.priority}" if job.priority else ""

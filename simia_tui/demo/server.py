@@ -1,6 +1,7 @@
 """A loopback HTTP server that speaks OpenAI chat completions, with the demo model behind it."""
 
 import asyncio
+import hashlib
 import json
 import threading
 from collections import OrderedDict
@@ -8,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from simia_tui.demo.agent import act
 from simia_tui.demo.prompt import Ask, PromptError, read
 from simia_tui.demo.reply import Reply, answer, tokens
 from simia_tui.demo.truth import append
@@ -115,6 +117,8 @@ class DemoServer:
         try:
             body = await _body(request)
             limit = _limit(body)
+            if body.get("tools"):
+                return web.json_response(self._acted(body))
             ask = read(body.get("messages"))
         except PromptError as error:
             return _refuse(400, str(error), "invalid_request_error")
@@ -130,6 +134,27 @@ class DemoServer:
         if self.latency:
             await asyncio.sleep(self.latency)
         return web.json_response(_completion(reply, body, self._usage(ask, reply)))
+
+    def _acted(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A turn of the assistant, with its calls in the OpenAI shape."""
+        messages = body.get("messages")
+        if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+            raise PromptError("'messages' must be a non-empty array of chat messages.")
+        turn = act(messages, self.random_seed, self.defect_rate)
+        whole = json.dumps([body["tools"], messages])
+        calls = [
+            {
+                "id": f"call-{number}",
+                "type": "function",
+                "function": {"name": c.name, "arguments": json.dumps(c.arguments)},
+            }
+            for number, c in enumerate(turn.tool_calls)
+        ]
+        name = "chatcmpl-demo-" + hashlib.sha256(f"{self.random_seed}:{whole}".encode()).hexdigest()[:24]
+        message = {"role": "assistant", "content": turn.content, **({"tool_calls": calls} if calls else {})}
+        used = {"prompt_tokens": tokens(whole), "completion_tokens": tokens(json.dumps(message))}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "tool_calls" if calls else "stop"}
+        return _enveloped(name, choice, used)
 
     def _usage(self, ask: Ask, reply: Reply) -> dict[str, Any]:
         """Token counts; the longest static beginning that was asked before counts as cached."""
@@ -179,8 +204,12 @@ def _completion(reply: Reply, body: dict[str, Any], usage: dict[str, Any]) -> di
         "logprobs": None,
         "finish_reason": "length" if reply.cut else "stop",
     }
+    return _enveloped(reply.truth.response_id, choice, usage)
+
+
+def _enveloped(name: str, choice: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
     return {
-        "id": reply.truth.response_id,
+        "id": name,
         "object": "chat.completion",
         "created": CREATED,
         "model": MODEL,

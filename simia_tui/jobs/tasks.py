@@ -32,6 +32,7 @@ from simia_tui.simulate import synthesize
 from simia_tui.simulate.schemas import EPISODE
 from simia_tui.simulate.variation import asked_for, with_controls
 from simia_tui.store import New, Workspace, likeness, prompts, trajectories
+from simia_tui.store.judgements import Judged, Played
 from simia_tui.store.likeness import Likeness
 from simia_tui.store.outcomes import TARGET_MISSED
 from simia_tui.store.remakes import Remade
@@ -44,12 +45,17 @@ DENSE = 4 / 3
 
 
 class Found(NamedTuple):
-    """What a good answer brings: an episode with what tells its likes, a verdict on a seed, or an episode's new end."""
+    """What a good answer brings: an episode with what tells its likes, a verdict on a seed, or an episode's new end.
+
+    `played` says how an episode was played, `judged` what a judge said of one.
+    """
 
     new: New | None = None
     likeness: Likeness | None = None
     screened: Screened | None = None
     remade: Remade | None = None
+    played: Played | None = None
+    judged: Judged | None = None
 
 
 class Work(ABC):
@@ -60,6 +66,7 @@ class Work(ABC):
     """
 
     schema: Schema | None = None
+    most_attempts = MAX_ATTEMPTS
 
     def __init__(self, workspace: Workspace, db: sqlite3.Connection, spec: JobSpec, seeds: list[int]) -> None:
         self._spec = spec
@@ -178,7 +185,7 @@ class Work(ABC):
         )
         if found is not None:
             return Result(task, attempt, "done", **found._asdict())
-        return self._given_up(after_fault(task, attempt, spec, reply.retry_after), prompt)
+        return self._given_up(after_fault(task, attempt, spec, reply.retry_after, self.most_attempts), prompt)
 
     def given_up(
         self,
@@ -266,19 +273,24 @@ def likeness_of(trajectory: Trajectory) -> Likeness:
     return Likeness(similarity.VERSION, found.digest, found.bins, similarity.bands(found))
 
 
-def after_fault(task: Task, attempt: Attempt, spec: JobSpec, retry_after: float | None) -> Result:
-    """Where a task goes whose attempt brought nothing: back to wait for its next try, or to the failed ones."""
+def after_fault(
+    task: Task, attempt: Attempt, spec: JobSpec, retry_after: float | None, most: int = MAX_ATTEMPTS
+) -> Result:
+    """Where a task goes whose attempt brought nothing: back to wait for its next try, or to the failed ones.
+
+    After `most` attempts, whatever came of them, it is given up.
+    """
     assert attempt.outcome is not None
     rule = retry_rule(attempt.outcome)
     why = attempt.message or attempt.outcome.value
     now = attempt.ended or time.time()
     if rule == "pause job":
         return Result(task, attempt, "pending", counts_as_try=False, why=why)
-    if rule == "wait" and task.n < MAX_ATTEMPTS:
+    if rule == "wait" and task.n < most:
         return Result(
             task, attempt, "pending", next_at=now + (retry_after or backoff(task)), counts_as_try=False, why=why
         )
-    if rule == "fail task" or task.tries + 1 >= spec.max_tries or task.n >= MAX_ATTEMPTS:
+    if rule == "fail task" or task.tries + 1 >= spec.max_tries or task.n >= most:
         return Result(task, attempt, "failed", why=why)
     return Result(task, attempt, "pending", next_at=now + max(retry_after or 0.0, backoff(task)), why=why)
 

@@ -22,6 +22,8 @@ from simia_tui.errors import SimiaError, UsageError
 from simia_tui.jobs.batches import BatchRunner
 from simia_tui.jobs.breaker import Breaker
 from simia_tui.jobs.journal import Journal
+from simia_tui.jobs.judging import Judging
+from simia_tui.jobs.playing import Playing
 from simia_tui.jobs.resimulation import Resimulation
 from simia_tui.jobs.runner import STALL_S, Runner, Stop
 from simia_tui.jobs.screening import SeedScreening
@@ -29,7 +31,7 @@ from simia_tui.jobs.slots import Slots
 from simia_tui.jobs.supervisor import Ending
 from simia_tui.jobs.tasks import Synthesis, Work
 from simia_tui.llm import Endpoint, Pacer, endpoint_of
-from simia_tui.model import Job, JobStatus, PrefilterSpec, ResimulateSpec
+from simia_tui.model import AskedSpec, Job, JobStatus, JudgeSpec, PrefilterSpec, ResimulateSpec, RolloutSpec
 from simia_tui.store import Workspace, jobs, tasks
 
 IDLE_S = 1.5
@@ -214,6 +216,10 @@ class Desk:
             return SeedScreening(self._workspace, db, job.spec, seeds)
         if isinstance(job.spec, ResimulateSpec):
             return Resimulation(self._workspace, db, job, seeds)
+        if isinstance(job.spec, RolloutSpec):
+            return Playing(self._workspace, db, job, job.spec, seeds)
+        if isinstance(job.spec, JudgeSpec):
+            return Judging(self._workspace, db, job.spec, seeds)
         return Synthesis(self._workspace, db, job.spec, seeds)
 
     async def _run(self, job: Job) -> Ending:
@@ -225,10 +231,14 @@ class Desk:
             share = await asyncio.to_thread(self.work_of, job, db)
             endpoint, slots = self._endpoint(job, stack), self._slots_of(job)
             breaker = self._breakers.setdefault(job.id, Breaker())
-            async with Client(endpoint, job.spec.concurrency) as client:
+            async with contextlib.AsyncExitStack() as lines, Client(endpoint, job.spec.concurrency) as client:
                 if job.spec.batch:
                     self._preparing.discard(job.id)
                     return await BatchRunner(self._journal, job, share, client, self._stop).run()
+                if isinstance(share, Playing):
+                    await share.open(lines, client, self._slots_at, self._journal)
+                    # An episode is no request: those it makes stand in line by themselves.
+                    slots = Slots(Pacer(job.spec.concurrency))
                 runner = Runner(self._journal, job, share, client, slots, breaker, self._stop)
                 with slots.used_by(runner):
                     self._preparing.discard(job.id)
@@ -245,9 +255,11 @@ class Desk:
         return endpoint_of(spec, base_url)
 
     def _slots_of(self, job: Job) -> Slots:
-        spec = job.spec
-        place = _Place("" if spec.demo else str(spec.base_url), spec.model, spec.key_env)
-        return self._slots.setdefault(place, Slots(Pacer(spec.concurrency)))
+        return self._slots_at(job.spec, job.spec.concurrency)
+
+    def _slots_at(self, asked: AskedSpec, most: int = 1) -> Slots:
+        place = _Place(str(asked.base_url or ""), asked.model, asked.key_env)
+        return self._slots.setdefault(place, Slots(Pacer(most)))
 
 
 class _Place(NamedTuple):

@@ -4,7 +4,6 @@ import sqlite3
 from dataclasses import replace
 
 from simia_tui import checks, domains
-from simia_tui.checks.pairing import pair
 from simia_tui.domains import Pack, PromptTemplate
 from simia_tui.errors import UsageError
 from simia_tui.llm import Reply
@@ -15,8 +14,8 @@ from simia_tui.simulate.consistency import Answer
 from simia_tui.simulate.controls import Ending, Task, Termination
 from simia_tui.simulate.judge import Case, Judge
 from simia_tui.simulate.ledger import Ledger
+from simia_tui.simulate.replay import log_of
 from simia_tui.simulate.synthesize import Prompt
-from simia_tui.simulate.toolbox import Entry
 from simia_tui.simulate.tools import SimulatedTools, View
 from simia_tui.simulate.user import SimulatedUser
 from simia_tui.store import Workspace, trajectories
@@ -63,22 +62,9 @@ def _of_session(kind: str, pack: Pack, seed: Trajectory) -> str:
         return SimulatedTools(_nobody, pack).prompt(call, View(task, Ledger(), [], _accept, []))
     if kind == "judge":
         hints = checks.Hints.of(pack.data)
-        case = Case(task, seed, Ending(termination=Termination.USER_DONE), _log(seed), Ledger(), hints)
+        case = Case(task, seed, Ending(termination=Termination.USER_DONE), log_of(seed), Ledger(), hints)
         return Judge(_nobody, pack).prompt(case)
     raise UsageError(f"The prompt {kind!r} is about work that a seed alone does not show, so it has no preview.")
-
-
-def _log(seed: Trajectory) -> list[Entry]:
-    """The seed's own calls as a session would have noted them; what they changed is not known."""
-    return [
-        Entry(
-            call=seed.turns[turn].tool_calls[position],
-            observation=seed.turns[answer].content or "",
-            is_error=seed.turns[answer].is_error,
-            source="simulated",
-        )
-        for (turn, position), answer in pair(seed).answers.items()
-    ]
 
 
 def _accept(_answer: Answer) -> None:

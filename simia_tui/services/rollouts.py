@@ -1,0 +1,153 @@
+"""Queueing jobs that play episodes turn by turn, and jobs that judge episodes anew."""
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, NamedTuple, get_args
+
+from simia_tui.checks import Hints, pipeline
+from simia_tui.errors import UsageError
+from simia_tui.model import AskedSpec, Job, JudgeSpec, Part, RolloutSpec, Trajectory
+from simia_tui.services import processes
+from simia_tui.services.asking import addressed, asked_of, require_price
+from simia_tui.services.synthesis import draw
+from simia_tui.settings import Role, Settings
+from simia_tui.store import New, Query, Workspace, jobs, judgements, trajectories
+
+PARTS: tuple[Part, ...] = get_args(Part)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job that is ready to be queued: its spec, and the seed or episode of each task."""
+
+    spec: RolloutSpec | JudgeSpec
+    chosen: list[int]
+    left_out: int = 0
+
+
+def plan_rollouts(
+    db: sqlite3.Connection,
+    settings: Settings,
+    n: int,
+    *,
+    domain: str | None = None,
+    model: str | None = None,
+    **fields: Any,
+) -> Plan:
+    """A job of `n` episodes over the approved seeds (of `domain`), each used about equally often.
+
+    `model` is another model of the agent's endpoint; `fields` are further ones of the spec. Where all parts are played
+    by the offline demo, the seeds are errands of its own library.
+
+    Raises:
+        UsageError: a number makes no sense, no seed is approved or none begins with a user, the settings describe no
+            whole endpoint, or there is a budget and a price is not known.
+    """
+    if n < 1:
+        raise UsageError("The number of episodes must be at least 1.")
+    if fields.get("judge_samples", 1) % 2 == 0:
+        raise UsageError("The judge must be asked an odd number of times, so that there is a majority.")
+    spec = addressed(RolloutSpec(domain=domain, **fields), settings, "agent", model)
+    parts = {part: _part(settings, part) for part in PARTS}
+    if spec.budget_usd is not None:
+        for part in parts.values():
+            require_price(part)
+    spec = spec.model_copy(update={"parts": {name: part for name, part in parts.items() if not _same(part, spec)}})
+    everyone_demo = spec.demo and all(part.base_url is None for part in parts.values())
+    chosen = demo_seeds(db, spec.random_seed) if everyone_demo else _playable(db, domain)
+    return Plan(spec, draw(chosen, n, spec.random_seed))
+
+
+def _part(settings: Settings, role: Role) -> AskedSpec:
+    fields = asked_of(settings, role)
+    return AskedSpec.model_validate({name: fields[name] for name in AskedSpec.model_fields if name in fields})
+
+
+def _same(part: AskedSpec, spec: RolloutSpec) -> bool:
+    return all(getattr(part, name) == getattr(spec, name) for name in AskedSpec.model_fields)
+
+
+def _playable(db: sqlite3.Connection, domain: str | None) -> list[int]:
+    """The approved seeds that begin with what a user says."""
+    approved = trajectories.ids(db, Query(kind="seed", status="approved", domain=domain))
+    found = [pk for pk in approved if _begins(trajectories.get(db, pk))]
+    if not found:
+        said = "begins with a user's words" if approved else "is approved yet"
+        raise UsageError(f"No seed{f' of domain {domain}' if domain else ''} {said}; see `simia seeds list`.")
+    return found
+
+
+def _begins(seed: Trajectory) -> bool:
+    first = next((turn for turn in seed.turns if turn.role != "system"), None)
+    return first is not None and first.role == "user" and bool(first.content)
+
+
+def demo_seeds(db: sqlite3.Connection, random_seed: int) -> list[int]:
+    """Errands of the demo's library as seeds of the workspace; they stay pending, and are marked as demo."""
+    from simia_tui.demo.agent import KNOWN
+    from simia_tui.demo.errands import errands
+
+    made = [
+        errand.seed.model_copy(update={"meta": {**errand.seed.meta, "goal": errand.goal, "ledger": errand.ledger}})
+        for errand in errands(KNOWN, random_seed)
+    ]
+    news = []
+    for seed in made:
+        checked, findings = pipeline.run(seed, seed.tools, Hints())
+        news.append(New(seed, checked, findings, kind="seed", source="import", demo=True))
+    trajectories.add(db, news)
+    return [trajectories.find(db, seed.id) for seed in made]
+
+
+def plan_judgements(
+    db: sqlite3.Connection,
+    settings: Settings,
+    query: Query,
+    *,
+    model: str | None = None,
+    samples: int = 1,
+    **fields: Any,
+) -> Plan:
+    """A job that has every episode that `query` matches judged `samples` times.
+
+    Those whose end was the agent's own doing are left out: their reward is 0 by rule, whoever judges.
+
+    Raises:
+        UsageError: a number makes no sense, nothing matches, or the settings describe no whole endpoint.
+    """
+    if samples < 1:
+        raise UsageError("The number of verdicts on an episode must be at least 1.")
+    spec = addressed(JudgeSpec(domain=query.domain, **fields), settings, "judge", model)
+    matched = trajectories.ids(db, query.but(kind="episode"))
+    chosen = [pk for pk in matched if not _ruled(db, pk)]
+    if not chosen:
+        raise UsageError("No episode matches that a judge could be asked about; `simia episodes list` shows them.")
+    return Plan(spec, [pk for pk in chosen for _ in range(samples)], len(matched) - len(chosen))
+
+
+def _ruled(db: sqlite3.Connection, pk: int) -> bool:
+    from simia_tui.simulate.controls import Ending
+
+    record = judgements.played(db, pk)
+    return record is not None and Ending.model_validate(record["ending"]).termination.by_policy
+
+
+def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan) -> Job:
+    """Queues the job and sees to it that a worker is there."""
+    job = jobs.create(db, planned.spec, planned.chosen)
+    processes.start_worker(workspace)
+    return jobs.job(db, job)
+
+
+class Rewards(NamedTuple):
+    """How a job's episodes were judged: how many of each reward, and how many have none."""
+
+    good: int
+    bad: int
+    invalid: int
+
+
+def rewards(db: sqlite3.Connection, job: int) -> Rewards:
+    """What the judgements of a rollout or judge job say."""
+    counted = judgements.rewards(db, job)
+    return Rewards(counted.get("1", 0), counted.get("0", 0), counted.get("invalid", 0))
