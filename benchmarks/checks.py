@@ -86,11 +86,10 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
 
 
 def warm_up() -> None:
-    from simia_tui import checks, domains, resources
-    from simia_tui.model import Trajectory, Turn
-
-    pack = domains.load(PACK, [resources.prompts()])
-    checks.run(Trajectory(turns=(Turn(role="user", content="Hello."),)), pack.tools, checks.Hints.of(pack.data))
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "row.json"
+        source.write_text('[{"conversations": [{"from": "human", "value": "Hello."}]}]')
+        checked(source, Path(folder), 1)
 
 
 def used() -> float:

@@ -122,12 +122,11 @@ def _gather(box: Any, chain: Chain, found: list[Thing]) -> None:
                 found.append(Thing(chain, box))
                 break
         parts = box.values()
-    for inner in parts:
-        kind = type(inner)
-        if kind is dict or kind is list:
-            _gather(inner, chain, found)
+    for inner in [part for part in parts if type(part) in _BOXES]:
+        _gather(inner, chain, found)
 
 
+_BOXES = frozenset((dict, list))
 _NO_ID = frozenset((dict, list, float))
 
 

@@ -8,6 +8,9 @@ from typing import IO, Any, Protocol
 from simia_tui.formats import parquet, verl
 from simia_tui.formats.base import json_row
 
+_BUFFER = 1 << 20
+"""Bytes that are written at a time."""
+
 GROUP = 1_000
 """Rows of one Parquet row group: what is held in memory."""
 
@@ -66,7 +69,7 @@ class JsonSink:
 
     def __init__(self, target: Path | IO[bytes], array: bool = False) -> None:
         self.rows = 0
-        self._file = target.open("wb") if isinstance(target, Path) else target
+        self._file = target.open("wb", _BUFFER) if isinstance(target, Path) else target
         self._owned = isinstance(target, Path)
         self._array = array
 
