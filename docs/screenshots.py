@@ -94,6 +94,8 @@ def main() -> None:
         train(workspace)
         asyncio.run(shoot(workspace, "exports", "g", "x"))
         asyncio.run(shoot(workspace, "home"))
+        asyncio.run(shoot(workspace, "map", "c"))
+        asyncio.run(shoot(workspace, "prompts", "g", "p"))
         planned = synthesis.plan(db, Settings.load(workspace.root), 2000, domain=demo.DOMAIN, concurrency=8)
         job = synthesis.queue(workspace, db, planned).id
         wait(lambda: jobs.job(db, job).done >= 40, "a job with results")

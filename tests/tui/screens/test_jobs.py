@@ -50,6 +50,18 @@ async def test_the_details_scroll_and_the_keys_of_the_job_stay(filled: Workspace
         assert jobs.desired(filled.connect(), 1) == "paused"
 
 
+async def test_a_job_goes_first_or_later(filled: Workspace, db: sqlite3.Connection, opened: Opened) -> None:
+    async with opened(filled) as bench:
+        text = await bench.keys("g", "j", "plus", "plus")
+        assert jobs.job(db, 1).priority == 2 and "priority 2" in text
+        await bench.keys("minus", "minus", "minus")
+        assert jobs.job(db, 1).priority == -1
+        jobs.end(db, 1, JobStatus.CANCELLED)
+        await bench.until(lambda: "First" not in bench.bar)
+        await bench.keys("plus")
+        assert jobs.job(db, 1).priority == -1
+
+
 async def test_a_prefilter_job_shows_its_verdicts(filled: Workspace, db: sqlite3.Connection, opened: Opened) -> None:
     jobs.create(db, PrefilterSpec(), [1, 2])
     said = [Screening(opinion=opinion, by="m") for opinion in (Opinion.PASS, Opinion.FAIL)]
