@@ -117,7 +117,9 @@ class QueueScreen(RoomScreen):
         self.query_one("#filter", Input).display = False
         self.state.subscribe(self._show)
         self.query_one(RecordTable).focus()
-        self._look_up(self.state.query, follow=True)
+        # Who has opened the room may have asked for something before it stood.
+        if self._sought is None:
+            self._look_up(self.state.query, follow=True)
 
     # -- what is shown ------------------------------------------------------------------------------------------
 
@@ -230,7 +232,7 @@ class QueueScreen(RoomScreen):
         if message.query != self.state.query:
             return
         self._new = message.count - self.state.found
-        if not self.state.ids and self._new > 0:
+        if not self.state.ids and self._new > 0 and self._sought == self.state.query:
             self._look_up(self.state.query, follow=True)
         self._show_filter()
 
