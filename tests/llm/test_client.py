@@ -10,7 +10,7 @@ import pytest
 
 from simia_tui.errors import UsageError
 from simia_tui.llm import Client, Endpoint, Reply, Schema, parameters, retry_rule
-from simia_tui.model import Outcome, Usage
+from simia_tui.model import Outcome, ToolSpec, Usage
 
 KEY = "sk-test-0123456789abcdef"
 PROMPT = "Write an episode. " * 20
@@ -472,3 +472,18 @@ async def test_a_request_that_is_bad_in_itself_says_nothing_of_schemas(fault_ser
     assert [reply.outcome for reply in replies] == [Outcome.BAD_REQUEST, Outcome.OVERLOAD, Outcome.OK]
     assert [reply.note for reply in replies] == [None] * 3
     assert replies[-1].structured == "json_schema"
+
+
+async def test_tools_are_offered_with_their_schemas(fault_server: Any) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    tools = (ToolSpec(name="f", description="F.", parameters=schema), ToolSpec(name="g"))
+    async with Client(endpoint(fault_server.base_url)) as client:
+        await client.complete(MESSAGES, tools=tools)
+        await client.complete(MESSAGES)
+    first, second = (request.body for request in fault_server.journal)
+    assert first["tools"][0] == {
+        "type": "function",
+        "function": {"name": "f", "description": "F.", "parameters": schema},
+    }
+    assert first["tools"][1]["function"]["parameters"] == {"type": "object", "properties": {}}
+    assert "tools" not in second

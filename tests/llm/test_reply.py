@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simia_tui.llm import usage
 from simia_tui.llm.reply import read_body
-from simia_tui.model import Outcome, Usage
+from simia_tui.model import Outcome, ToolCall, Usage
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -77,3 +78,27 @@ def test_one_bad_figure_leaves_the_other_as_told() -> None:
 
 def test_an_empty_reply_may_cost_no_tokens_of_its_own() -> None:
     assert usage.read({"prompt_tokens": 10, "completion_tokens": 0}, 40, "", 100) == Usage(prompt=10)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "call"),
+    [
+        ('{"a": 1}', ToolCall(name="f", arguments={"a": 1}, call_id="c1")),
+        ({"a": 1}, ToolCall(name="f", arguments={"a": 1}, call_id="c1")),
+        (None, ToolCall(name="f", arguments={}, call_id="c1")),
+        ("", ToolCall(name="f", arguments={}, call_id="c1")),
+        ('{"a": ', ToolCall(name="f", raw='{"a": ', call_id="c1")),
+        ("[1]", ToolCall(name="f", raw="[1]", call_id="c1")),
+    ],
+)
+def test_calls_are_read_and_what_is_no_object_is_kept(arguments: object, call: ToolCall) -> None:
+    made = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    message = {"role": "assistant", "content": None, "tool_calls": [made, "nonsense", {"function": {"name": 7}}]}
+    body = read_body(json.dumps({"choices": [{"finish_reason": "tool_calls", "message": message}]}).encode(), "h")
+    assert (body.outcome, body.text, body.calls) == (Outcome.OK, "", (call,))
+
+
+def test_neither_words_nor_calls_is_empty() -> None:
+    message = {"role": "assistant", "content": None, "tool_calls": []}
+    body = read_body(json.dumps({"choices": [{"finish_reason": "stop", "message": message}]}).encode(), "h")
+    assert (body.outcome, body.calls) == (Outcome.EMPTY, ())
