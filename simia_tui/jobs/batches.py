@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 
 from simia_tui.errors import SimiaError, UsageError
 from simia_tui.jobs.copies import CopyWatch
-from simia_tui.jobs.journal import Journal
-from simia_tui.jobs.runner import STALL_S, Stop
+from simia_tui.jobs.journal import STALL_S, Journal, Stop
 from simia_tui.jobs.supervisor import Ending, finished, out_of_funds
 from simia_tui.jobs.tasks import Work, after_fault
 from simia_tui.llm import Client, EndpointFault, Reply, retry_rule

@@ -2,12 +2,30 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
+
+from simia_tui.errors import SimiaError, UsageError
 
 T = TypeVar("T")
+STALL_S = 1.0
+STOP_GRACE_S = 20.0
+
+
+class Stop(Protocol):
+    """Whether the process is to go: `()` says so, `hurry` that it is to go at once."""
+
+    hurry: bool
+
+    def __call__(self) -> bool: ...
+
+
+def say(text: str) -> None:
+    """One line of the worker's log."""
+    print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)
 
 
 class Journal:
@@ -32,6 +50,40 @@ class Journal:
     async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` gives for the connection; its exceptions are raised here."""
         return await asyncio.wrap_future(self._thread.submit(self._call, work))
+
+    async def surely(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        stop: Stop,
+        what: str,
+        told: Callable[[float], None] = lambda _: None,
+    ) -> T:
+        """The same for what must be written: while the database is locked or the disk full, it waits in memory.
+
+        `what` names it in the log; `told` hears afterwards for how many seconds it had to wait.
+
+        Raises:
+            SimiaError: the database is of no use any more, or the process has to go and cannot wait any longer.
+        """
+        since: float | None = None
+        while True:
+            try:
+                result = await self.do(work)
+                if since is not None:
+                    told(time.monotonic() - since)
+                return result
+            except UsageError:
+                raise
+            except SimiaError as error:
+                if since is None:
+                    since = time.monotonic()
+                    say(f"{what}: {error}")
+                if stop.hurry or (stop() and time.monotonic() - since > STOP_GRACE_S):
+                    raise
+                await self._stall(error)
+
+    async def _stall(self, error: SimiaError) -> None:
+        await asyncio.sleep(STALL_S)
 
     def now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """The same for code outside the event loop: waits for it."""

@@ -1,15 +1,16 @@
 """Runs one job: claims tasks for free slots, keeps that many requests in flight, writes results in groups."""
 
 import asyncio
+import contextlib
 import time
 import traceback
 from collections import deque
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from simia_tui.errors import SimiaError, UsageError
+from simia_tui.errors import SimiaError
 from simia_tui.jobs.breaker import Breaker
-from simia_tui.jobs.journal import Journal
+from simia_tui.jobs.journal import STOP_GRACE_S, Journal, Stop
 from simia_tui.jobs.slots import Rank, Slots
 from simia_tui.jobs.supervisor import Ending, Supervisor, finished, out_of_funds
 from simia_tui.jobs.tasks import Work
@@ -22,18 +23,11 @@ from simia_tui.store.tasks import Result, Task, Turn
 POLL_S = 0.25
 HEARTBEAT_S = 2.0
 CANCEL_GRACE_S = 5.0
-STOP_GRACE_S = 20.0
-STALL_S = 1.0
+GATHER_S = 0.03
+"""Results of so long a time go into one transaction; a single one would cost half as much again."""
+
 AHEAD = 8
 """One task for so many slots is claimed ahead of need."""
-
-
-class Stop(Protocol):
-    """Whether the process is to go: `()` says so, `hurry` that it is to go at once."""
-
-    hurry: bool
-
-    def __call__(self) -> bool: ...
 
 
 class _Answer(NamedTuple):
@@ -118,8 +112,9 @@ class Runner:
             raise
         except Exception as error:  # noqa: BLE001 - other jobs go on; this one says so, and the log has the whole story
             traceback.print_exc()
+            self._supervisor.ending = Ending(JobStatus.PAUSED, f"The worker met a fault ({_sketch(error)}).")
             await self._give_up()
-            return await self._land(Ending(JobStatus.PAUSED, f"The worker met a fault ({_sketch(error)})."))
+            return await self._land(self._supervisor.ending)
         finally:
             await self._give_up()
 
@@ -130,7 +125,7 @@ class Runner:
             self._start()
             if (ending := self._supervisor.ending or self._wanted(turn) or await self._idle(turn)) is not None:
                 return ending
-            await self._wait(self._pause())
+            await self._gather()
 
     def launch(self) -> None:
         """Sends what is ready, as far as there is room, and looks whether there is more."""
@@ -178,10 +173,26 @@ class Runner:
         ahead = self.most // AHEAD
         return max(0, min(self._capacity(), self._slots.room(self) + ahead - len(self._ready)))
 
+    async def _gather(self) -> None:
+        """Works on answers until it is time for the next commit: results wait long enough, or a slot wants a task."""
+        until = time.monotonic() + GATHER_S
+        while self._supervisor.ending is None and not self._starved():
+            left = until - time.monotonic()
+            if self._results and left <= 0:
+                return
+            if self._inbox:
+                self._work_on(self._inbox.popleft())
+                await asyncio.sleep(0)
+            else:
+                await self._wait(left if self._results else self._pause())
+                if not self._results and not self._inbox:
+                    return
+
+    def _starved(self) -> bool:
+        return not self._ready and self._slots.room(self) > 0 and self._claims() > 0
+
     def _pause(self) -> float:
         """Seconds until something may be due, should nothing happen before."""
-        if self._results or self._inbox:
-            return 0.0
         wait = POLL_S
         if self._ready or self._due is not None:
             due = 0.0 if self._ready else (self._due or 0.0) - time.time()
@@ -261,10 +272,9 @@ class Runner:
         unsent: list[Task] = []
         if self._supervisor.ending is not None:
             unsent, self._ready = list(self._ready), deque()
-        stalled: float | None = None
-        while True:
-            beat = time.monotonic() - self._beat > HEARTBEAT_S
-            call = partial(
+        beat = time.monotonic() - self._beat > HEARTBEAT_S
+        turn = await self._commit(
+            partial(
                 store.turn,
                 pk=self._job.id,
                 results=results,
@@ -274,54 +284,31 @@ class Runner:
                 log=story,
                 beat=beat,
                 unsent=unsent,
-            )
-            try:
-                turn = await self._commit(call)
-            except UsageError:
-                raise
-            except SimiaError as error:
-                stalled = await self._stall(error, len(results), stalled)
-                want = 0
-                continue
-            if beat:
-                self._beat = time.monotonic()
-            if stalled is not None:
-                seconds = time.monotonic() - stalled
-                self._supervisor.story.append(f"The database could not be written for {seconds:.0f} s.")
-            self._due, self._priority = turn.due, turn.priority
-            self._short = turn.short if want else self._short
-            self._supervisor.counted(turn)
-            return turn
+            ),
+            f"{len(results)} results of job {self._job.id} wait",
+        )
+        self._beat = time.monotonic() if beat else self._beat
+        self._due, self._priority = turn.due, turn.priority
+        self._short = turn.short if want else self._short
+        self._supervisor.counted(turn)
+        return turn
 
-    async def _commit(self, call: "partial[Turn]") -> Turn:
-        commit = asyncio.ensure_future(self._journal.do(call))
+    async def _commit(self, call: "partial[Turn]", what: str) -> Turn:
+        def told(seconds: float) -> None:
+            self._supervisor.story.append(f"The database could not be written for {seconds:.0f} s.")
+
+        commit = asyncio.ensure_future(self._journal.surely(call, self._stop, what, told))
         while self._inbox and not commit.done():
             self._work_on(self._inbox.popleft())
             await asyncio.sleep(0)
         return await commit
 
-    async def _stall(self, error: SimiaError, n: int, since: float | None) -> float:
-        """Nothing is lost while the database is locked or the disk is full: results wait in memory, nothing starts."""
-        now = time.monotonic()
-        if since is None:
-            print(time.strftime("%Y-%m-%d %H:%M:%S"), f"job {self._job.id}: {error} {n} results wait.", flush=True)
-        if self._stop.hurry or (self._stop() and since is not None and now - since > STOP_GRACE_S):
-            raise error
-        await asyncio.sleep(STALL_S)
-        return now if since is None else since
-
     async def _wait(self, seconds: float) -> None:
-        if self._inbox:
-            self._work_on(self._inbox.popleft())
-        if seconds <= 0:
-            await asyncio.sleep(0)
-            return
+        """Waits for news of a request, `seconds` at most."""
         self._news.clear()
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._news.wait()
-        except TimeoutError:
-            return
 
     async def _land(self, ending: Ending) -> Ending:
         """Lets what is in flight finish (it is paid for); a cancel or a stop of the process gives it a short grace."""
@@ -334,14 +321,16 @@ class Runner:
             grace = self._grace(self._supervisor.ending)
             if self._flying and grace is not None and time.monotonic() - started > grace:
                 await self._give_up()
-            elif self._flying or self._inbox:
-                await self._wait(min(self._pause(), POLL_S))
+            elif self._flying and not self._inbox:
+                await self._wait(POLL_S)
         if counted := self._supervisor.forgiven():
             await self._journal.do(partial(store.forgive, pk=self._job.id, counted=counted))
         return self._supervisor.ending
 
     async def _give_up(self) -> None:
         """Ends what is in flight."""
+        # One that has not begun yet could not tell that it was cancelled.
+        await asyncio.sleep(0)
         for flight in list(self._flying):
             flight.cancel()
         await asyncio.gather(*self._flying, return_exceptions=True)

@@ -18,14 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from simia_tui.errors import SimiaError, UsageError
+from simia_tui.errors import SimiaError
 from simia_tui.jobs.batches import BatchRunner
 from simia_tui.jobs.breaker import Breaker
-from simia_tui.jobs.journal import Journal
+from simia_tui.jobs.journal import Journal, Stop, say
 from simia_tui.jobs.judging import Judging
 from simia_tui.jobs.playing import Playing
 from simia_tui.jobs.resimulation import Resimulation
-from simia_tui.jobs.runner import STALL_S, Runner, Stop
+from simia_tui.jobs.runner import Runner
 from simia_tui.jobs.screening import SeedScreening
 from simia_tui.jobs.slots import Slots
 from simia_tui.jobs.supervisor import Ending
@@ -60,11 +60,6 @@ class Stopped:
 
     def __call__(self) -> bool:
         return self._stopped
-
-
-def say(text: str) -> None:
-    """One line of the worker's log."""
-    print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)
 
 
 @contextlib.contextmanager
@@ -192,18 +187,7 @@ class Desk:
         await self._surely(partial(tasks.write_log, pk=job.id, texts=[text]))
 
     async def _surely(self, write: Callable[[sqlite3.Connection], object]) -> None:
-        """Writes what must be written: while the database is locked or the disk full, it is tried again."""
-        while True:
-            try:
-                await self._journal.do(write)
-                return
-            except UsageError:
-                raise
-            except SimiaError as error:
-                if self._stop():
-                    raise
-                say(str(error))
-                await asyncio.sleep(STALL_S)
+        await self._journal.surely(write, self._stop, "The course of a job waits to be written")
 
     def _connect(self, any_thread: bool = False) -> sqlite3.Connection:
         return self._workspace.connect(timeout=BUSY_TIMEOUT_S, any_thread=any_thread)

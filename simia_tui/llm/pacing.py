@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from simia_tui.llm.limits import Allowance, Limits
 
-FIRST = 4
-DOUBLE_S = 0.1
+FIRST = 8
+DOUBLE_S = 0.12
 """So many requests start at once, and twice as many are in flight this much later: handshakes and vendors alike take a
 sudden crowd badly, and a limit that nobody has told yet shows in the first refusals."""
 
@@ -142,7 +142,7 @@ class Pacer:
         """Seconds until a further request may start, if slots are free."""
         now = self._clock()
         waits = (self._requests.wait(1, now), self._tokens.wait(tokens, now), self._hold_until - now)
-        return max(*waits, DOUBLE_S / 8 if self._allowed(now) < self.window else 0.0)
+        return max(*waits, DOUBLE_S / 25 if self._allowed(now) < self.window else 0.0)
 
     def started(self, n: int, tokens: float = 0.0) -> float:
         """Counts `n` requests that start now; returns the time that `answered` is to be told."""
