@@ -72,10 +72,10 @@ def trains_the_end(tokenizer: Any, template: str | None) -> bool:
     return bool(is_chat_template_stop_token_trained(tokenizer, chat_template=template))
 
 
-def load_model(folder: Path, profile: Profile, quantize: str | None = None) -> Any:
+def load_model(folder: Path, profile: Profile) -> Any:
     """The folder's causal language model: bfloat16 on a GPU where the profile says so, else float32.
 
-    With `quantize` 4bit the weights are held in 4 bits (QLoRA), which needs a GPU and bitsandbytes.
+    Where the profile says so the weights are held in 4 bits (QLoRA), which needs a GPU and bitsandbytes.
 
     Raises:
         SimiaError: it cannot be read, is no causal language model, or cannot be held in 4 bits here.
@@ -85,7 +85,7 @@ def load_model(folder: Path, profile: Profile, quantize: str | None = None) -> A
 
     on_gpu = uses_gpu(profile)
     options: dict[str, Any] = {"attn_implementation": "flash_attention_2"} if packs(profile) else {}
-    if quantize is not None:
+    if profile.quantize is not None:
         options["quantization_config"] = _four_bits(profile)
     try:
         return AutoModelForCausalLM.from_pretrained(

@@ -180,7 +180,7 @@ def estimate(
     passes = 6 if profile.gradient_checkpointing else 4
     return Estimate(
         device=on.name,
-        memory=_memory(shape, trained, profile, max(lengths) * profile.batch_size, spec.quantize is not None, on),
+        memory=_memory(shape, trained, profile, max(lengths) * profile.batch_size, on),
         available=on.memory,
         seconds=passes * shape.weights * tokens / on.flops,
         steps=steps,
@@ -204,7 +204,7 @@ def _reinforcement(
     generating = 50 * 2 * shape.weights * rollouts * turns * practice.turn_tokens * 0.25 / on.flops
     return Estimate(
         device=on.name,
-        memory=_memory(shape, trained, profile, longest, False, on),
+        memory=_memory(shape, trained, profile, longest, on),
         available=on.memory,
         # Old and reference policies are passed through once more each.
         seconds=8 * shape.weights * tokens / on.flops + generating,
@@ -218,10 +218,10 @@ def _reinforcement(
     )
 
 
-def _memory(shape: Shape, trained: int, profile: Profile, tokens: int, quantized: bool, on: Device) -> int:
+def _memory(shape: Shape, trained: int, profile: Profile, tokens: int, on: Device) -> int:
     """Weights, what the optimizer keeps of the trained ones (12 bytes each), activations, and the logits."""
     width = 2 if on.gpu and profile.bf16 else 4
-    weights = shape.weights * (0.6 if quantized else width)
+    weights = shape.weights * (0.6 if profile.quantize else width)
     kept = 1 if profile.gradient_checkpointing else 14
     activations = tokens * shape.hidden * width * (shape.layers * kept + 20)
     logits = tokens * shape.vocabulary * (width + 4)

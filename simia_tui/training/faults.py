@@ -43,4 +43,6 @@ def _memory_sentence(profile: Profile | None) -> str:
     shorter = f"cut rows shorter (--max-length {max(profile.max_length // 2, 256)}, now {profile.max_length})"
     if profile.batch_size > 1:
         return f"Out of memory: lower the batch size (--batch-size {profile.batch_size // 2}), or {shorter}."
+    if profile.device == "auto" and profile.quantize is None:
+        return f"Out of memory: {shorter}, or hold the weights in 4 bits (--quantize 4bit)."
     return f"Out of memory: {shorter}, or take a smaller model."

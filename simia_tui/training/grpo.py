@@ -73,7 +73,8 @@ def _train(record: RunRecord, profile: Profile, watch: Watch, began: float) -> t
         if reporter.stopped:
             return RunStatus.STOPPED, result
         adapter = trainers.save_adapter(trainer, record.folder / "adapter")
-    result["adapter"], result["merged"] = str(adapter), merging.write_or_note(trainer, record.folder)
+    result["adapter"] = str(adapter)
+    result["merged"] = None if profile.quantize else merging.write_or_note(trainer, record.folder)
     card.write(adapter, card.render_grpo(record.run, record.export, settled, str(folder), result))
     return RunStatus.DONE, result
 
@@ -167,7 +168,7 @@ def config(record: RunRecord, profile: Profile, settled: Practice) -> Any:
     share = settled.rollouts // world
     micro = practice.divisor(share, settled.micro)
     return GRPOConfig(
-        **trainers.settings(record, profile),
+        **{**trainers.settings(record, profile), "weight_decay": settled.weight_decay},
         max_steps=settled.steps,
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=share // micro,

@@ -22,6 +22,7 @@ class Practice(Record):
     group_size: int = 8
     micro: int = 1
     learning_rate: float = 1e-5
+    weight_decay: float = 0.0
     kl: float = 0.001
     clip: tuple[float, float] = (0.2, 0.28)
     temperature: float = 0.7
@@ -51,7 +52,7 @@ _OF = {
         conversation_tokens=800,
         save_steps=5,
     ),
-    "paper": Practice(learning_rate=1e-6, max_turns=40),
+    "paper": Practice(learning_rate=1e-6, weight_decay=0.01, max_turns=40),
 }
 """`paper` follows the published RL configuration: 16 groups of 8, 64 steps, KL 0.001, clip 0.2 and 0.28, T 0.7."""
 

@@ -11,7 +11,7 @@ class Profile(Record):
 
     `max_steps` None means `epochs` passes over the rows. `token_budget`, where set, lowers `max_steps` on long rows,
     never below `MIN_STEPS`. `full_modules` are trained whole beside the LoRA matrices, `packing` asks for it and gets
-    it where FlashAttention is there.
+    it where FlashAttention is there. `quantize` 4bit holds the base model's weights in 4 bits (QLoRA).
     """
 
     name: str
@@ -36,6 +36,7 @@ class Profile(Record):
     gradient_checkpointing: bool = True
     bf16: bool = True
     packing: bool = False
+    quantize: Literal["4bit"] | None = None
     save_steps: int = 50
 
 
@@ -68,6 +69,16 @@ _ALL = (
         packing=True,
     ),
     Profile(
+        name="32b",
+        title="QLoRA on a 32B model, one GPU of 80 GB: weights in 4 bits",
+        learning_rate=1e-4,
+        accumulation=16,
+        lora_dropout=0.05,
+        max_length=8192,
+        packing=True,
+        quantize="4bit",
+    ),
+    Profile(
         name="paper",
         title="the Simia paper's SFT hyperparameters, as LoRA (the paper trained all weights)",
         learning_rate=5e-6,
@@ -78,7 +89,7 @@ _ALL = (
 )
 """`paper` follows the published training configuration: 5e-6 cosine, 2 epochs, 1 x 2 a device, cutoff 12,000."""
 
-_ALIASES = {"small-gpu": "8b"}
+_ALIASES = {"small-gpu": "8b", "32b-qlora": "32b"}
 
 
 def names() -> list[str]:
@@ -87,7 +98,7 @@ def names() -> list[str]:
 
 
 def profile(name: str) -> Profile:
-    """The profile of that name (`small-gpu` is another name of `8b`).
+    """The profile of that name (`small-gpu` is another name of `8b`, `32b-qlora` of `32b`).
 
     Raises:
         UsageError: there is none; the sentence lists those that are.
@@ -120,6 +131,8 @@ def settle(spec: TrainSpec) -> Profile:
     if "max_steps" in given or "epochs" in given:
         given.setdefault("max_steps", None)
         given["token_budget"] = None
+    if spec.quantize is not None:
+        given["quantize"] = spec.quantize
     if "lora_rank" in given:
         given["lora_alpha"] = given["lora_rank"] * base.lora_alpha // base.lora_rank
     return base.model_copy(update=given)

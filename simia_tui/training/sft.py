@@ -41,7 +41,7 @@ def _train(record: RunRecord, profile: Profile, watch: Watch, began: float) -> t
     result["adapter"] = str(adapter)
     card.write(adapter, card.render(record.run, record.export, profile, str(base_folder), census, result))
     # Weights of 4 bits would lose what the adapter learnt when the two are put together.
-    result["merged"] = None if record.run.spec.quantize else merging.write_or_note(trainer, record.folder)
+    result["merged"] = None if profile.quantize else merging.write_or_note(trainer, record.folder)
     return RunStatus.DONE, result
 
 
@@ -68,7 +68,7 @@ def _prepare(record: RunRecord, profile: Profile, watch: Watch) -> tuple[Any, da
     if census.special:
         print(f"note: {census.special} rows hold text that the tokenizer reads as special tokens", flush=True)
     trainers.write_config(record, profile, folder, {"rows": census.model_dump()})
-    model = base.load_model(folder, profile, spec.quantize)
+    model = base.load_model(folder, profile)
     watch.check()
     steps = profiles.planned_steps(profile, census.tokens / census.used)
     return _trainer(_config(record, profile, steps), profile, model, tokenizer, dataset), census, folder

@@ -34,3 +34,4 @@ def test_the_papers_settings() -> None:
     settled = practice.settle(TrainSpec(profile="paper"), profiles.profile("paper"))
     assert (settled.groups, settled.group_size, settled.steps, settled.learning_rate) == (16, 8, 64, 1e-6)
     assert settled.clip == (0.2, 0.28) and settled.kl == 0.001
+    assert (settled.temperature, settled.turn_tokens, settled.max_turns, settled.weight_decay) == (0.7, 400, 40, 0.01)

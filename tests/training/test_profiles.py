@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -34,12 +35,20 @@ def test_epochs_given_by_hand_replace_the_step_limit() -> None:
 
 def test_the_other_name_of_a_profile() -> None:
     assert profiles.profile("small-gpu") is profiles.profile("8b")
+    assert profiles.profile("32b-qlora") is profiles.profile("32b")
+
+
+def test_four_bits_come_from_the_preset_or_the_spec(tmp_path: Path) -> None:
+    model = str(tmp_path)
+    assert profiles.settle(TrainSpec(profile="32b", model=model)).quantize == "4bit"
+    assert profiles.settle(TrainSpec(profile="8b", model=model)).quantize is None
+    assert profiles.settle(TrainSpec(profile="8b", model=model, quantize="4bit")).quantize == "4bit"
 
 
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        (TrainSpec(profile="huge"), "choose one of tiny, 8b, paper"),
+        (TrainSpec(profile="huge"), "choose one of tiny, 8b, 32b, paper"),
         (TrainSpec(profile="8b"), "--model PATH"),
         (TrainSpec(batch_size=0), "Batch size must be above 0"),
         (TrainSpec(learning_rate=-1.0), "Learning rate must be above 0"),
