@@ -49,7 +49,7 @@ class ReviewState:
         self._held: dict[int, float] = {}
         self.pk: int | None = None
         self.last_fault: Fault | None = None
-        self._loaded: tuple[int, Trajectory, list[Finding]] | None = None
+        self._loaded: tuple[tuple[object, ...], Trajectory, list[Finding]] | None = None
         self._row: Row | None = None
         self._version = data_version(db)
         self._listeners: list[Callable[[], None]] = []
@@ -138,8 +138,8 @@ class ReviewState:
         return changed
 
     def forget(self) -> None:
-        """Read the current trajectory anew when it is next asked for."""
-        self._loaded = self._row = None
+        """Look when next asked how the current trajectory stands; its body is read anew if another one counts."""
+        self._row = None
 
     def go_to(self, pk: int | None) -> None:
         """Make `pk` the current trajectory."""
@@ -293,12 +293,15 @@ class ReviewState:
         self._tell()
         return undone
 
-    def _load(self) -> tuple[int, Trajectory, list[Finding]] | None:
-        if self.pk is None:
+    def _load(self) -> tuple[tuple[object, ...], Trajectory, list[Finding]] | None:
+        """Body and findings of the revision that counts. While that is the same they stay the same objects, so that
+        a reader's place in the text is not lost to the news of a job."""
+        row = self.row
+        if row is None:
             return None
-        if self._loaded is None or self._loaded[0] != self.pk:
-            body = trajectories.get(self.db, self.pk)
-            self._loaded = (self.pk, body, trajectories.findings(self.db, self.pk))
+        version = (row.pk, row.revision, row.verdict, row.findings)
+        if self._loaded is None or self._loaded[0] != version:
+            self._loaded = (version, trajectories.get(self.db, row.pk), trajectories.findings(self.db, row.pk))
         return self._loaded
 
     def _tell(self) -> None:

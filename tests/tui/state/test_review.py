@@ -188,3 +188,17 @@ def test_a_wrong_filter_is_refused_and_a_listener_can_leave(db: sqlite3.Connecti
     leave()
     review.step(-1)
     assert calls == [1]
+
+
+def test_the_body_stays_the_same_object_while_the_same_revision_counts(db: sqlite3.Connection) -> None:
+    add(db, 2)
+    review = state(db, "")
+    before = review.trajectory
+    assert before is not None
+    review.forget()
+    assert review.trajectory is before
+    review.decide("flag")
+    review.undo()
+    assert review.trajectory == before
+    review.edit(before.with_turns((*before.turns, Turn(role="user", content="More."))), [])
+    assert review.trajectory is not before and review.trajectory != before and review.findings == []
