@@ -38,7 +38,7 @@ def test_a_new_end_is_asked_for_and_taken(simia: Simia) -> None:
     assert json.loads(simia("episodes", "show", "2"))["turns"] == old["turns"]
     simia("take", "mixed", "2", "--upto", str(len(old["turns"]) - 1), "--then", str(len(old["turns"])))
     assert "job 1" in simia("episodes", "show", "2")
-    assert "an end" in simia("jobs", "show", "1")
+    assert "job 1: resimulate, done" in simia("jobs", "show", "1")
 
 
 def test_a_fresh_episode_is_made_from_the_same_seed(simia: Simia) -> None:
