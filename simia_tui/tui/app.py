@@ -66,7 +66,7 @@ class Workbench(App[None]):
     ENABLE_COMMAND_PALETTE = True
     COMMANDS = App.COMMANDS | {LineCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("g", "go", "Go to", id="app.go", tooltip="Go to another room: g, then its letter"),
+        Binding("g", "go", "Go to", id="app.go", tooltip="Go to another room, by its letter"),
         Binding("I", "import", "Import", id="app.import", tooltip="Import files of real traces"),
         Binding("S", "synthesize", "Simulate", id="app.synthesize", tooltip="Simulate episodes from approved seeds"),
         Binding("T", "train", "Train", id="app.train", tooltip="Freeze the approved episodes and train on them"),

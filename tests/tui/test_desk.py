@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from samples import make_trajectory
 
-from simia_tui.model import Opinion, Point, Screening, ToolCall, Trajectory, Turn
+from simia_tui.model import Fault, Opinion, Point, Screening, ToolCall, Trajectory, Turn
 from simia_tui.services import acts, blind
 from simia_tui.store import New, Query, Workspace, claims, decisions, draws, planted, screenings, trajectories
 from simia_tui.store.screenings import Screened
@@ -282,3 +282,32 @@ async def test_the_workbench_opens_with_a_time_box_for_a_reviewer(workspace: Wor
         await pilot.press("a")
     db = workspace.connect()
     assert db.execute("SELECT reviewer, seconds IS NOT NULL FROM batches").fetchall() == [("dora", 1)]
+
+
+async def test_another_reason_is_put_into_words(workspace: Workspace, seeds: list[int], opened: Opened) -> None:
+    db = workspace.connect()
+    async with opened(workspace, (110, 30)) as bench:
+        shown = await bench.keys("g", "s", "x", "9")
+        assert "Rejected for another reason" in shown and trajectories.rows(db, seeds[:1])[0].status == "pending"
+        await bench.type("too odd")
+        await bench.keys("enter")
+        (entry,) = decisions.history(db, seeds[0])
+        assert (entry.action, entry.fault, entry.note) == ("reject", Fault.OTHER, "too odd")
+        await bench.keys("x", "9", "escape")
+        assert trajectories.rows(db, seeds[1:2])[0].status == "pending"
+
+
+async def test_what_is_decided_goes_back_to_pending_one_or_many(
+    workspace: Workspace, seeds: list[int], opened: Opened
+) -> None:
+    db = workspace.connect()
+    decisions.decide(db, seeds, "reject", "bob", Fault.AGENT)
+    async with opened(workspace, (110, 30)) as bench:
+        await bench.keys("g", "s", "P")
+        assert trajectories.counts(db)["seed", "pending"] == 1
+        shown = await bench.keys("asterisk", "P")
+        assert "Now: 1 pending, 5 rejected." in shown
+        await bench.keys("enter")
+        assert trajectories.counts(db) == {("seed", "pending"): 6}
+        await bench.keys("u", "u")
+        assert trajectories.counts(db) == {("seed", "rejected"): 6}

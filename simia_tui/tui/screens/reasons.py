@@ -1,6 +1,9 @@
-"""The strips of the review rooms: the reason of a rejection, and the question before a bulk act."""
+"""What the review rooms ask: the reason of a rejection, its words where no reason fits, and whether many are meant."""
+
+from collections.abc import Sequence
 
 from simia_tui.model import Fault
+from simia_tui.tui.screens.form import Field, Form
 from simia_tui.tui.screens.strip import Strip
 
 
@@ -19,3 +22,16 @@ class ConfirmStrip(Strip[bool]):
 
     def __init__(self, question: str) -> None:
         super().__init__(question, {"enter": ("yes", True)})
+
+
+class NoteDialog(Form):
+    """Asks in words what is wrong where no reason fits; the result is the note, which may be empty."""
+
+    HEADING = "Rejected for another reason"
+    DO = "Reject"
+
+    def fields(self) -> Sequence[Field]:
+        return (Field("note", "what is wrong", "", "a few words, kept with the decision"),)
+
+    def submit(self) -> None:
+        self.dismiss(self.value("note"))

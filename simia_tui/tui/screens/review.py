@@ -12,7 +12,7 @@ from simia_tui.store import trajectories
 from simia_tui.store.decisions import Undone, Verb
 from simia_tui.tui.screens.edit import EditDialog, Edited
 from simia_tui.tui.screens.inquiry import InquiryScreen
-from simia_tui.tui.screens.reasons import ConfirmStrip, ReasonStrip
+from simia_tui.tui.screens.reasons import ConfirmStrip, NoteDialog, ReasonStrip
 from simia_tui.tui.screens.turns import Act, TurnStrip, dialog, operation
 from simia_tui.tui.state.dwell import Dwell
 from simia_tui.tui.widgets.record_table import RecordTable
@@ -21,7 +21,7 @@ from simia_tui.tui.widgets.turn_lines import plural
 
 ON_AN_ITEM = ("decide", "reject", "edit", "turns", "mark_all")
 """Actions that need a trajectory to act on."""
-PAST: dict[Verb, str] = {"approve": "approved", "reject": "rejected", "flag": "flagged", "reset": "reset"}
+PAST: dict[Verb, str] = {"approve": "approved", "reject": "rejected", "flag": "flagged", "reset": "back to pending:"}
 
 
 class ReviewScreen(InquiryScreen):
@@ -29,18 +29,22 @@ class ReviewScreen(InquiryScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "decide('approve')", "Approve", id="review.approve", tooltip="Approve, and go to the next"),
-        Binding("x", "reject", "Reject", id="review.reject", tooltip="Reject with a reason: x, then 1 to 9"),
+        Binding("x", "reject", "Reject", id="review.reject", tooltip="Reject with a reason, 1 to 9"),
         Binding("e", "edit", "Edit", id="review.edit", tooltip="Edit the turn under the cursor"),
         Binding("u,backspace", "undo", "Undo", id="review.undo", tooltip="Take back your latest act"),
         Binding(
             "slash", "filter", "Filter", id="review.filter", key_display="/",
-            tooltip="Filter: words, or status: rule: tool: domain: verdict: job: with a value",
+            tooltip="Filter by words and fields; the line completes what there is",
         ),
         Binding(
             "i", "turns", "Turns", show=False, id="review.turns",
             tooltip="Insert a turn behind this one, or delete, split or merge it",
         ),
         Binding("f", "decide('flag')", "Flag", show=False, id="review.flag", tooltip="Flag for a second opinion"),
+        Binding(
+            "P", "decide('reset')", "Pending", show=False, id="review.reset",
+            tooltip="Back to pending, whoever has decided",
+        ),
         Binding("U", "redo", "Redo", show=False, id="review.redo", tooltip="Bring back what was undone last"),
         Binding(
             "asterisk", "mark_all", "Mark all", show=False, id="review.mark-all", key_display="*",
@@ -83,8 +87,14 @@ class ReviewScreen(InquiryScreen):
                 return
             if marked:
                 self._ask("reject", fault, marked)
+            elif fault is Fault.OTHER:
+                self.app.push_screen(NoteDialog(self.bench), noted)
             else:
                 self._decide("reject", fault, None)
+
+        def noted(note: str | None) -> None:
+            if note is not None:
+                self._decide("reject", Fault.OTHER, None, note or None)
 
         if self.state.pk is not None:
             self.app.push_screen(ReasonStrip(self.state.last_fault), chosen)
