@@ -120,6 +120,9 @@ class RemakingScreen(ReadingScreen):
             choices["enter"] = first
             if second is not None:
                 choices["a" if second is after else "h"] = second
+        doubted = resimulation.first_flagged(self.bench.db, pk)
+        if doubted is not None and doubted != turn:
+            choices["f"] = (f"from turn {doubted + 1} on, the first with a finding", Place(doubted))
         if row.seed is not None:
             choices["s"] = (f"a fresh episode from seed #{row.seed}", Place(None))
         return choices

@@ -120,6 +120,14 @@ async def test_an_edited_turn_is_kept_by_enter(queue: Workspace, opened: Opened)
     assert places(queue) == {1: 2}
 
 
+async def test_f_asks_from_the_first_turn_with_a_finding(queue: Workspace, opened: Opened) -> None:
+    async with opened(queue, (120, 30)) as bench:
+        text = await bench.keys("g", "e", "J", "R")
+        assert "f from turn 2 on, the first with a finding" in text
+        await bench.keys("f")
+    assert places(queue) == {2: 1}
+
+
 async def test_the_first_turn_anew_is_a_fresh_episode(workspace: Workspace, opened: Opened) -> None:
     db = workspace.connect()
     (seed, *_) = put_seeds(db)
