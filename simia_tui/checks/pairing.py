@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from simia_tui.model import ToolCall, Trajectory, Turn
+from simia_tui.model import ToolCall, Trajectory
 
 
 class Pairing(NamedTuple):
@@ -28,11 +28,12 @@ def pair(trajectory: Trajectory) -> Pairing:
     """
     result = Pairing({}, [], [])
     waiting: _Waiting = []
-    for index, turn in enumerate(trajectory.turns):
-        if turn.role == "tool":
+    # As dicts: an attribute of a model takes ten times as long to read.
+    for index, turn in enumerate(map(vars, trajectory.turns)):
+        if turn["role"] == "tool":
             # Mostly the first that waits is the one.
             first = waiting[0][1].call_id if waiting else None
-            position = 0 if first is not None and first == turn.call_id else _match(turn, waiting)
+            position = 0 if first is not None and first == turn["call_id"] else _match(turn["call_id"], waiting)
             if position is None:
                 result.orphans.append(index)
             else:
@@ -41,17 +42,17 @@ def pair(trajectory: Trajectory) -> Pairing:
             if waiting:
                 result.unanswered.extend([place for place, _ in waiting])
                 waiting = []
-            if turn.tool_calls:
-                waiting = [((index, position), call) for position, call in enumerate(turn.tool_calls)]
+            if turn["tool_calls"]:
+                waiting = [((index, position), call) for position, call in enumerate(turn["tool_calls"])]
     result.unanswered.extend(place for place, _ in waiting)
     return result
 
 
-def _match(turn: Turn, waiting: _Waiting) -> int | None:
+def _match(call_id: str | None, waiting: _Waiting) -> int | None:
     for position, (_, call) in enumerate(waiting):
-        if turn.call_id is not None and call.call_id == turn.call_id:
+        if call_id is not None and call.call_id == call_id:
             return position
     for position, (_, call) in enumerate(waiting):
-        if turn.call_id is None or call.call_id is None:
+        if call_id is None or call.call_id is None:
             return position
     return None

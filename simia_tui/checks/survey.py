@@ -1,6 +1,7 @@
 """Sees in one walk over turns and calls, and one look at all texts, which rules could have something to say."""
 
 import re
+from typing import Any
 
 from simia_tui.checks import traits
 from simia_tui.checks.context import Context
@@ -29,7 +30,7 @@ _WRAPPERS = frozenset(("arguments", "parameters"))
 
 def survey(trajectory: Trajectory, context: Context) -> int:
     """The traits that may be in a trajectory."""
-    seen = _of_hints(context.hints) | _of_turns(trajectory)
+    seen = _of_hints(context.hints) | _of_turns(context.turns(trajectory))
     if "lost_calls" in trajectory.meta:
         seen |= traits.LOST
     calls = context.calls(trajectory)
@@ -55,16 +56,17 @@ def _of_hints(hints: Hints) -> int:
     )
 
 
-def _of_turns(trajectory: Trajectory) -> int:
-    turns = trajectory.turns
-    sides = "".join([_SIDES[turn.role] for turn in turns])
-    regular = _REGULAR.fullmatch(sides) is not None
-    # Lists, for they are made in half the time of a loop over all that is asked.
-    silent = [turn for turn in turns if not turn.tool_calls and (not turn.content or turn.content.isspace())]
-    if any([turn.role != "tool" for turn in silent]) or any([turn.requestor != "assistant" for turn in turns]):
-        regular = False
-    errors = any([turn.is_error for turn in turns])
-    return (not regular) * traits.IRREGULAR | errors * traits.ERRORS
+def _of_turns(turns: list[dict[str, Any]]) -> int:
+    seen = 0
+    for turn in turns:
+        if turn["is_error"]:
+            seen |= traits.ERRORS
+        if turn["requestor"] != "assistant":
+            seen |= traits.IRREGULAR
+        if not turn["tool_calls"] and turn["role"] != "tool" and (not turn["content"] or turn["content"].isspace()):
+            seen |= traits.IRREGULAR
+    sides = "".join([_SIDES[turn["role"]] for turn in turns])
+    return seen if _REGULAR.fullmatch(sides) else seen | traits.IRREGULAR
 
 
 def _of_call(call: ToolCall, tool: Tool) -> int:
