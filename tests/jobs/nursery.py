@@ -16,7 +16,7 @@ import aiohttp  # noqa: F401 - imported here so that no worker has to
 import openai  # noqa: F401
 from openai.resources.chat import completions  # noqa: F401
 
-from simia_tui.jobs import worker
+from simia_tui.jobs import batches, worker
 from simia_tui.store import connection, tasks
 
 GAP = "gap"
@@ -76,6 +76,8 @@ DEFECTS = {"none": sound, "early": early, "two transactions": two_transactions, 
 
 def main(workspace: str, defect: str = "none") -> None:
     tasks.turn = DEFECTS[defect]
+    # Nobody waits for a batch longer than it takes.
+    batches.TICK_S = batches.POLL_S = batches.SETTLE_S = batches.LOOK_AGAIN_S = 0.001
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:

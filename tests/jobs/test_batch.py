@@ -1,11 +1,10 @@
 """Jobs by the Batch API: every row ends in one state, what is paid is kept, nothing is paid twice, whatever happens."""
 
+import contextlib
 import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -243,48 +242,45 @@ def _set(workspace: Workspace, pk: int, wanted: Any) -> None:
     db.close()
 
 
-KILLED = """
-import sys
-from simia_tui.jobs import batches, worker
-batches.TICK_S = batches.POLL_S = batches.SETTLE_S = 0.001
-sys.exit(worker.main(["--workspace", sys.argv[1]]))
-"""
-
-
 class Killer:
     """Starts workers; the first `kills` of them die by SIGKILL at their first `event`, before its answer is sent.
 
     A batch that is about to be made is not made when its worker dies.
     """
 
-    def __init__(self, bench: Bench, event: str, kills: int) -> None:
-        self._bench, self._event, self._left = bench, event, kills
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, bench: Bench, nursery: Any, event: str, kills: int) -> None:
+        self._nursery, self._event, self._left = nursery, event, kills
+        self._worker = 0
         self.killed = 0
         bench.server.on[event] = self._strike
 
     def _strike(self) -> object:
-        if not self._left or self._process is None:
+        if not self._left:
             return None
         self._left -= 1
         self.killed += 1
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        os.kill(self._worker, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            while True:  # until the nursery has taken note of its end
+                os.kill(self._worker, 0)
         return (500, b"{}") if self._event == "making" else None
 
     def run(self) -> None:
         """One life of a worker."""
-        self._process = subprocess.Popen([sys.executable, "-c", KILLED, str(self._bench.workspace.root)])
-        self._process.wait(120)
+        self._worker = self._nursery.start()
+        self._nursery.ended()
 
 
 @pytest.mark.parametrize(("event", "kills"), [("file", 2), ("making", 2), ("made", 1), ("look", 2), ("fetch", 2)])
-def test_kill_9_loses_no_batch_and_pays_for_none_twice(bench: Bench, event: str, kills: int) -> None:
+def test_kill_9_loses_no_batch_and_pays_for_none_twice(
+    bench: Bench, killing: ModuleType, event: str, kills: int
+) -> None:
     pk = bench.queue()
-    killer = Killer(bench, event, kills)
-    for _ in range(3):
-        killer.run()
-        bench.audited(pk)
+    with killing.Nursery(bench.workspace) as nursery:
+        killer = Killer(bench, nursery, event, kills)
+        for _ in range(kills + 1):
+            killer.run()
+            bench.audited(pk)
     job = bench.audited(pk)
     assert killer.killed == kills
     assert (job.status, job.done, job.failed, job.in_flight) == (JobStatus.DONE, N, 0, 0)
