@@ -22,6 +22,8 @@ PAGE = 128
 """Rows fetched at once: a screen touches at most two pages, and 128 rows by id take half a millisecond."""
 PAGES = 16
 """Pages kept; scrolling back and forth over 2,000 rows fetches nothing."""
+PAINTED = 256
+"""Lines kept as they were painted: scrolling by a row paints one line, not all."""
 R = TypeVar("R")
 
 
@@ -143,6 +145,7 @@ class RecordTable(LineView, Generic[R], inherit_bindings=False):
         self._key = key
         self._pages: LRUCache[Hashable, dict[int, R]] = LRUCache(PAGES)
         self._widths: tuple[int, list[int]] = (-1, [])
+        self._painted: LRUCache[Hashable, tuple[R | None, Strip]] = LRUCache(PAINTED)
 
     @property
     def pk(self) -> int | None:
@@ -222,14 +225,25 @@ class RecordTable(LineView, Generic[R], inherit_bindings=False):
                 parts.append((fit(column.title, width, column.right) + " ", "header"))
         return self.line(parts)
 
+    def notify_style_update(self) -> None:
+        self._painted.clear()
+        super().notify_style_update()
+
     def _record(self, index: int) -> Strip:
-        current = index == self.cursor
-        over: Style | None = self.get_component_rich_style("ink--cursor") if current else None
-        marked = self.ids[index] in self.marks
-        parts: list[Part] = [("› " if current else "  ", "")]
+        row, marked = self._row(index), self.ids[index] in self.marks
+        if index == self.cursor:
+            return self._paint(row, marked, self.get_component_rich_style("ink--cursor"))
+        key = (self.ids[index], marked, self.scrollable_content_region.width)
+        kept = self._painted.get(key)
+        if kept is None or kept[0] is not row:
+            kept = self._painted[key] = (row, self._paint(row, marked, None))
+        return kept[1]
+
+    def _paint(self, row: R | None, marked: bool, over: Style | None) -> Strip:
+        """The line of a record; with `over`, that of the cursor."""
+        parts: list[Part] = [("› " if over is not None else "  ", "")]
         if self.markable:
             parts.append(("● " if marked else "  ", "accent"))
-        row = self._row(index)
         if row is None:
             return self.line([*parts, ("no longer in the workspace", "muted")], over)
         for column, width in zip(self.columns, self._column_widths(), strict=True):
