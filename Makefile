@@ -11,7 +11,7 @@ export GOMP_SPINCOUNT = 0
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_OFFLINE = 1
 
-.PHONY: demo test lint types unit screenshots clean
+.PHONY: demo test lint types unit screenshots recordings clean
 
 demo: $(VENV)/.base
 	$(BIN)/simia demo --workspace $(DEMO)
@@ -31,6 +31,9 @@ unit: $(VENV)/.test
 
 screenshots: $(VENV)/.test
 	$(BIN)/python docs/screenshots.py
+
+recordings: $(VENV)/.test
+	$(BIN)/python docs/record.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
