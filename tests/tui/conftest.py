@@ -10,6 +10,7 @@ import pytest
 from stage import fill
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
+from textual.worker import WorkerCancelled
 
 from simia_tui.services import processes, synthesis
 from simia_tui.store import Workspace
@@ -46,7 +47,13 @@ def filled(workspace: Workspace) -> Workspace:
 async def settle(pilot: Pilot[None]) -> None:
     """Waits until threads have answered and what they said is painted."""
     for _ in range(2):
-        await pilot.app.workers.wait_for_complete()
+        while True:
+            try:
+                await pilot.app.workers.wait_for_complete()
+                break
+            except WorkerCancelled:
+                # A newer look-up has taken its place.
+                await pilot.pause()
         await pilot.pause()
 
 
