@@ -13,11 +13,14 @@ LOOK_S = 0.5
 
 
 class Line:
-    """Stands in line for slots of an endpoint (an `Asker`). A request waits for its turn and is then sent at once."""
+    """Stands in line for slots of an endpoint (an `Asker`). A request waits for its turn and is then sent at once.
 
-    def __init__(self, client: Client, spec: AskedSpec, slots: Slots, rank: Rank, most: int, max_tokens: int) -> None:
-        self.client, self.spec, self.max_tokens = client, spec, max_tokens
-        self._slots, self._rank, self._most = slots, rank, most
+    `size` is about how many tokens a request takes, for the pace.
+    """
+
+    def __init__(self, client: Client, spec: AskedSpec, slots: Slots, rank: Rank, most: int, size: float) -> None:
+        self.client, self.spec = client, spec
+        self._slots, self._rank, self._most, self._size = slots, rank, most, size
         self._price = Price.model_validate(spec.price) if spec.price else None
         self._waiting: deque[asyncio.Future[float]] = deque()
         self._flying = 0
@@ -32,7 +35,7 @@ class Line:
 
     @property
     def tokens(self) -> float:
-        return float(self.max_tokens)
+        return self._size
 
     @property
     def flying(self) -> int:

@@ -89,7 +89,7 @@ class Playing(Work):
             asked: AskedSpec = spec if role == "agent" else spec.parts.get(role, spec)
             own = client if asked is spec else await stack.enter_async_context(self._client(asked, stack))
             rank = (-self._job.priority, self._job.id)
-            line = Line(own, asked, slots_of(asked), rank, spec.concurrency, spec.max_tokens)
+            line = Line(own, asked, slots_of(asked), rank, spec.concurrency, self.largest_request)
             self.lines[role] = stack.enter_context(_in_line(line, slots_of(asked)))
 
     def _client(self, asked: AskedSpec, stack: contextlib.AsyncExitStack) -> Client:
@@ -130,7 +130,7 @@ class Playing(Work):
         policy = agent.Agent(partial(table.request, "agent"))
         table.rollout = rollout = await play(policy, Environment(cast), wanted)
         if rollout.reward is not None:
-            return Reply(outcome=Outcome.OK, model=self.spec.model)
+            return Reply(outcome=Outcome.OK, model=self.spec.model, note=table.note)
         fault = table.fault if rollout.ending.fault is Fault.INFRASTRUCTURE else None
         return Reply(
             outcome=fault.outcome if fault else Outcome.UNPARSABLE,
@@ -187,9 +187,9 @@ class Playing(Work):
         result = super().given_up(task, outcome, why, state=state, billed=False)
         return result._replace(calls=tuple(table.left_open(why)) if table else ())
 
-    def worst(self, line: Line, chars: int) -> Usage:
+    def worst(self, chars: int) -> Usage:
         """The most tokens that a request of so many characters takes."""
-        return Usage(prompt=int(tokens(chars) * DENSE), completion=line.max_tokens, estimated=True)
+        return Usage(prompt=int(tokens(chars) * DENSE), completion=self.spec.max_tokens, estimated=True)
 
     def version(self, role: Role, domain: str) -> str:
         """The version of the prompt that asks a role; the agent has none but the seed's policy."""
@@ -241,7 +241,7 @@ class Table:
         if known := self._paid.get((role, sha)):
             return _kept(known.popleft(), line.spec.model)
         chars = len(json.dumps(sent, ensure_ascii=False)) + sum(len(tool.model_dump_json()) for tool in tools)
-        worst = playing.worst(line, chars)
+        worst = playing.worst(chars)
         begin = partial(
             calls.begin, task=self._task, role=role, reserve=line.cost(worst), budget_nano=playing.budget_nano
         )
@@ -253,7 +253,7 @@ class Table:
         started, spec = time.time(), playing.spec
         reply = await line.send(
             lambda: line.client.complete(
-                sent, line.max_tokens, spec.temperature, timeout=spec.timeout_s, schema=schema, tools=tools
+                sent, spec.max_tokens, spec.temperature, timeout=spec.timeout_s, schema=schema, tools=tools
             )
         )
         self.note = reply.note or self.note
@@ -267,7 +267,7 @@ class Table:
             response_id=reply.response_id,
             prompt_sha=sha,
             prompt_version=playing.version(role, self._domain),
-            params=self._params(line, reply),
+            params=self._params(reply),
             usage=reply.usage,
             cost_nano=line.price(reply),
             latency_ms=reply.latency_ms,
@@ -298,8 +298,9 @@ class Table:
     def _names(self, n: int) -> dict[str, Any]:
         return {"job": self._task.job, "ord": self._task.ord, "n": n}
 
-    def _params(self, line: Line, reply: Reply) -> dict[str, Any]:
-        known = {"max_tokens": line.max_tokens, "temperature": self._playing.spec.temperature, "draw": self._task.draw}
+    def _params(self, reply: Reply) -> dict[str, Any]:
+        spec = self._playing.spec
+        known = {"max_tokens": spec.max_tokens, "temperature": spec.temperature, "draw": self._task.draw}
         return known | ({"structured": reply.structured} if reply.structured != "none" else {})
 
 

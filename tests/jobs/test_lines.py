@@ -29,7 +29,7 @@ class Ask:
 def line(slots: Slots, rank: int = 0, most: int = 2) -> Line:
     client = Client(Endpoint(name="stub", base_url="http://127.0.0.1:9/v1", model="m"))
     spec = AskedSpec(model="m", price={"input": 1.0, "output": 10.0})
-    return Line(client, spec, slots, (0, rank), most, 500)
+    return Line(client, spec, slots, (0, rank), most, 500.0)
 
 
 async def until(ask: Ask, n: int) -> None:
