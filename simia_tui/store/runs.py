@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 from simia_tui.errors import UsageError
-from simia_tui.model import Metric, Run, RunStatus, TrainSpec, canonical_json
+from simia_tui.model import Fault, Metric, Run, RunStatus, Status, TrainSpec, canonical_json
 from simia_tui.store import trajectories
 from simia_tui.store.codec import to_json
 from simia_tui.store.connection import write
@@ -134,6 +134,25 @@ def add_rollouts(db: sqlite3.Connection, rollouts: Iterable[Rollout]) -> list[in
                     (pk, made.run, made.step, made.group, made.member, reward, advantage),
                 )
     return keys
+
+
+def decided(db: sqlite3.Connection, run: int, since: int) -> list[tuple[tuple[int, int, int], Status, Fault | None]]:
+    """The rollouts from step `since` on that are approved or rejected: step, group and member, and the decision.
+
+    Where a step was played again after a kill, only what was played last is told.
+    """
+    found = db.execute(
+        'SELECT p.step, p."group", p.member, t.status, t.fault FROM practised p'
+        " JOIN trajectories t ON t.pk = p.trajectory"
+        " WHERE p.run = ? AND p.step >= ? AND t.status IN ('approved', 'rejected') AND NOT EXISTS (SELECT 1"
+        ' FROM practised q WHERE q.run = p.run AND q.step = p.step AND q."group" = p."group" AND q.member = p.member'
+        " AND q.trajectory > p.trajectory)",
+        (run, since),
+    ).fetchall()
+    return [
+        ((step, group, member), Status(status), Fault(fault) if fault else None)
+        for step, group, member, status, fault in found
+    ]
 
 
 def desired(db: sqlite3.Connection, pk: int) -> Literal["run", "stop"]:

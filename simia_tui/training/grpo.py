@@ -18,6 +18,7 @@ from simia_tui.store import Workspace
 from simia_tui.training import base, card, data, merging, play, practice, process, single, tasks, tiny, trainers
 from simia_tui.training.conversation import Codec
 from simia_tui.training.keeping import Keeper
+from simia_tui.training.overruling import Recent
 from simia_tui.training.practice import Practice
 from simia_tui.training.profiles import Profile
 from simia_tui.training.record import RunRecord
@@ -63,7 +64,8 @@ def _train(record: RunRecord, profile: Profile, watch: Watch, began: float) -> t
         model = base.load_model(folder, profile)
         caps = play.caps(tokenizer, model, settled.turn_tokens, settled.conversation_tokens)
         rollouts = Rollouts(arena, loop, codec, caps, watch.check)
-        player = play.Player(rollouts, Keeper(record, arena.tasks, tokenizer.decode).keep)
+        recent = Recent(record.verdicts)
+        player = play.Player(rollouts, Keeper(record, arena.tasks, tokenizer.decode).keep, recent)
         trainer = make_trainer(config(record, profile, settled), profile, model, tokenizer, kept, player)
         trainer.max_completion_length = settled.conversation_tokens
         trainers.write_config(record, profile, folder, {"practice": settled.model_dump(), "tasks": len(kept)})

@@ -1,12 +1,14 @@
 """The trainer's rollout function: a batch of prompts in; tokens, masks and rewards of the played episodes out."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
 from simia_tui.errors import SimiaError
 from simia_tui.training import advantages
 from simia_tui.training.advantages import Group
+from simia_tui.training.overruling import Recent
 from simia_tui.training.rollout import Caps, Generated, Rollout, Rollouts
 
 HOPELESS = 3
@@ -20,11 +22,12 @@ class Player:
     """Called by TRL with the prompts of a batch, each task `num_generations` times in a row.
 
     Rollouts that say nothing (invalid ones, and groups without a difference) get an empty mask: so they weigh neither
-    in the loss nor in its KL term nor in the number of tokens it is divided by.
+    in the loss nor in its KL term nor in the number of tokens it is divided by. Groups that a reviewer has overruled
+    are learnt again in the place of the batch's first tasks.
     """
 
-    def __init__(self, rollouts: Rollouts, keep: Keep) -> None:
-        self._rollouts, self._keep = rollouts, keep
+    def __init__(self, rollouts: Rollouts, keep: Keep, recent: Recent) -> None:
+        self._rollouts, self._keep, self._recent = rollouts, keep, recent
         self._waited = 0.0
         self._hopeless = 0
         self.latest: dict[str, float] = {}
@@ -35,10 +38,17 @@ class Player:
         tasks = numbers[::size]
         if numbers != [task for task in tasks for _ in range(size)]:
             raise ValueError("the trainer's batch does not hold whole groups")
-        played = self._rollouts.play(tasks, size, generator(trainer))
+        again = self._recent.overruled(len(tasks))
+        fresh = self._rollouts.play(tasks[len(again) :], size, generator(trainer))
+        fresh = [replace(rollout, group=rollout.group + len(again)) for rollout in fresh]
+        played = [replace(rollout, group=place) for place, group in enumerate(again) for rollout in group] + fresh
         groups = advantages.groups([rollout.result.reward for rollout in played], size)
-        self._tell(played, groups)
-        self._keep(trainer.state.global_step + 1, played, groups)
+        step = trainer.state.global_step + 1
+        if fresh:
+            self._tell(fresh, groups[len(again) :])
+            self._keep(step, fresh, groups)
+            self._recent.add(step, fresh)
+        self.latest["overruled_groups"] = float(len(again))
         return _columns(played, groups)
 
     def more(self, passed: float) -> dict[str, float]:

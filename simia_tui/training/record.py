@@ -9,6 +9,7 @@ from typing import Any
 
 from simia_tui.model import Export, Metric, Run, RunStatus, Trajectory
 from simia_tui.store import Workspace, exports, runs, trajectories
+from simia_tui.training import overruling
 
 
 class RunRecord:
@@ -73,3 +74,8 @@ class RunRecord:
     def add_rollouts(self, rollouts: Sequence[runs.Rollout]) -> int:
         """Adds episodes and returns how many were new. Raises SimiaError when the database cannot be written."""
         return len(runs.add_rollouts(self._db, rollouts))
+
+    def verdicts(self, since: int) -> dict[tuple[int, int, int], float | None]:
+        """What reviewers have decided on this run's rollouts from step `since` on, as rewards by their places."""
+        decided = runs.decided(self._db, self.id, since)
+        return {place: overruling.reward_of(status, fault) for place, status, fault in decided if fault != "duplicate"}

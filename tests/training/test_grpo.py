@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from simia_tui.model import Metric, RunStatus
-from simia_tui.store import Query, Workspace, runs, trajectories
+from simia_tui.model import Fault, Metric, RunStatus
+from simia_tui.store import Query, Workspace, decisions, runs, trajectories
 from simia_tui.training import grpo, merging, play, sft
 from simia_tui.training.record import RunRecord
 
@@ -121,6 +122,40 @@ def _check_kept(workspace: Workspace, record: RunRecord, groups: list[list[float
 
 
 @pytest.mark.train
+def test_a_reviewers_verdict_is_learnt_at_the_next_step(
+    workspace: Workspace, new_run: NewRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, db = new_run(**{**SMALL, "groups": 2}, max_steps=3), workspace.connect()
+    batches = _spy(monkeypatch)
+
+    def log(metric: Metric, write: Callable[[Metric], None] = record.log) -> None:
+        write(metric)
+        if metric.step == 1:
+            decide(member=0, verb="reject", fault=Fault.TOOL_SIMULATOR)
+            decide(member=1, verb="approve")
+
+    def decide(member: int, verb: decisions.Verb, fault: Fault | None = None) -> None:
+        pks = trajectories.ids(db, Query.parse("episode", f"run:{record.id}"))
+        (pk,) = [pk for pk in pks if _place(db, pk) == (1, 1, member)]
+        decisions.decide(db, [pk], verb, "ann", fault)
+
+    monkeypatch.setattr(record, "log", log)
+    assert grpo.carry_out(record) == 0, _row(workspace, record).reason
+    before = [fake_arena.by_number(1, member) for member in range(4)]
+    assert batches[0]["advantages"][4:] == pytest.approx(independent(before), abs=1e-4)
+    assert batches[1]["advantages"][:4] == pytest.approx(independent([None, 1.0, *before[2:]]), abs=1e-4)
+    assert [metric.values["overruled_groups"] for metric in record.metrics()] == [0, 1, 0]
+    assert [metric.values["rollouts"] for metric in record.metrics()] == [8, 4, 8]
+    assert len(trajectories.ids(db, Query.parse("episode", f"run:{record.id}"))) == 20
+
+
+def _place(db: sqlite3.Connection, pk: int) -> tuple[int | None, int | None, int | None]:
+    origin = trajectories.get(db, pk, 0).origin
+    assert origin is not None
+    return origin.step, origin.group, origin.member
+
+
+@pytest.mark.train
 def test_a_stopped_and_a_killed_run_go_on_to_the_same_steps(
     workspace: Workspace, new_run: NewRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +223,7 @@ def _check_adapter(record: RunRecord, warm: RunRecord) -> None:
 
 def test_a_run_without_one_valid_rollout_gives_up_and_says_why() -> None:
     spoilt = [_Spoilt() for _ in range(4)]
-    player = play.Player(None, lambda *_: None)  # type: ignore[arg-type]  # nothing is played here
+    player = play.Player(None, lambda *_: None, play.Recent(lambda _: {}))  # type: ignore[arg-type]  # nothing is played here
     groups = play.advantages.groups([None] * 4, 2)
     player._tell(spoilt, groups)  # type: ignore[arg-type]  # only what is read of a rollout
     player._tell(spoilt, groups)  # type: ignore[arg-type]
