@@ -35,8 +35,9 @@ DISPUTED = (
 _ACTS = "SELECT d.trajectory FROM batches b JOIN decisions d ON d.batch = b.pk"
 _STANDING = "b.action NOT IN ('undo', 'redo') AND NOT b.undone"
 LANDED = (
-    "SELECT r.trajectory FROM remakes r LEFT JOIN batches b ON b.pk = r.batch"
-    " WHERE r.proposed IS NOT NULL AND r.withdrawn IS NULL AND coalesce(b.undone, 1)"
+    "SELECT x.pk AS trajectory FROM remakes r JOIN trajectories x ON x.pk = r.trajectory"
+    " LEFT JOIN batches b ON b.pk = r.batch"
+    " WHERE r.proposed != x.revision AND r.withdrawn IS NULL AND coalesce(b.undone, 1)"
 )
 """Trajectories with a new end that nobody has decided on."""
 HAS: Mapping[str, str] = {

@@ -74,9 +74,10 @@ class Remake(NamedTuple):
 _REMAKE = (
     "SELECT r.pk, r.job, r.ord, r.trajectory, r.revision, r.turn, r.why, r.reviewer, r.at, r.proposed,"
     " (SELECT t.pk FROM trajectories t WHERE t.job = r.job AND t.ord = r.ord),"
-    " CASE WHEN NOT b.undone THEN r.taken END, CASE WHEN NOT b.undone THEN r.batch END,"
+    " CASE WHEN NOT b.undone OR x.revision = r.proposed THEN r.taken END, CASE WHEN NOT b.undone THEN r.batch END,"
     " r.withdrawn, k.state, j.status, coalesce(k.why, j.reason)"
     " FROM remakes r JOIN jobs j ON j.pk = r.job JOIN tasks k ON k.job = r.job AND k.ord = r.ord"
+    " JOIN trajectories x ON x.pk = r.trajectory"
     " LEFT JOIN batches b ON b.pk = r.batch"
 )
 
