@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import inf
-from types import ModuleType
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 from simia_tui.errors import UsageError
 from simia_tui.model import (
@@ -293,19 +292,16 @@ def count(db: sqlite3.Connection, query: Query) -> int:
 
 
 def rows(db: sqlite3.Connection, pks: Sequence[int]) -> list[Row]:
-    """The listing lines of `pks`, in that order; keys that do not exist are left out. Those below 0 are of `planted`."""
+    """The listing lines of `pks`, in that order, without keys that do not exist; those below 0 are of `planted`."""
     marks = ",".join("?" * len(pks))
     found = db.execute(f"SELECT {_COLUMNS} FROM trajectories t WHERE t.pk IN ({marks})", list(pks)).fetchall()
     by_pk = {values[0]: _row(values) for values in found}
-    by_pk |= {pk: row for pk in pks if pk < 0 and (row := _planted().row(db, pk)) is not None}
+    if min(pks, default=0) < 0:
+        # That module stands on this one.
+        from simia_tui.store import planted
+
+        by_pk |= {pk: row for pk in pks if pk < 0 and (row := planted.row(db, pk)) is not None}
     return [by_pk[pk] for pk in pks if pk in by_pk]
-
-
-def _planted() -> ModuleType:
-    """Copies with a planted defect are read by the same doors and stored apart; their module stands on this one."""
-    from simia_tui.store import planted
-
-    return planted
 
 
 def _row(values: tuple[object, ...]) -> Row:
@@ -325,7 +321,9 @@ def get(db: sqlite3.Connection, pk: int, revision: int | None = None) -> Traject
         UsageError: there is no such trajectory or revision.
     """
     if pk < 0:
-        return cast(Trajectory, _planted().get(db, pk))
+        from simia_tui.store import planted
+
+        return planted.get(db, pk)
     found = db.execute(
         'SELECT t.domain, p.text, s.tools, b.data, t.job, t.ord, o.id, r.run, r.step, r."group", r.member'
         " FROM trajectories t LEFT JOIN practised r ON r.trajectory = t.pk"
@@ -395,7 +393,9 @@ def known(db: sqlite3.Connection, shas: Sequence[str]) -> set[str]:
 def findings(db: sqlite3.Connection, pk: int, revision: int | None = None) -> list[Finding]:
     """What the rules found in the body that counts (or in `revision`)."""
     if pk < 0:
-        return cast(list[Finding], _planted().findings(db, pk))
+        from simia_tui.store import planted
+
+        return planted.findings(db, pk)
     found = db.execute(
         "SELECT f.rule, f.severity, f.message, f.turn, f.call, f.repaired, f.before FROM findings f"
         " JOIN trajectories t ON t.pk = f.trajectory"
