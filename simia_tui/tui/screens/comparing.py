@@ -22,9 +22,11 @@ from simia_tui.store import prompts as store
 from simia_tui.store.connection import explain
 from simia_tui.store.prompts import Comparison
 from simia_tui.tui.bench import Bench
+from simia_tui.tui.keymap import key_of
 from simia_tui.tui.screens.form import Field, Form
 from simia_tui.tui.screens.launch import amount, whole
 from simia_tui.tui.screens.overview import OverviewScreen, Place
+from simia_tui.tui.text import visible
 from simia_tui.tui.widgets.card_sheet import CardSheet
 from simia_tui.tui.widgets.key_bar import KeyBar
 from simia_tui.tui.widgets.prompt_lines import comparison_lines
@@ -55,7 +57,7 @@ class CompareDialog(Form):
     def intro(self) -> str:
         return (
             f"{self._kind} for {self._domain}: two jobs with the same seeds and variation, one for each version. "
-            "A version is the start of its hash, now or shipped; v lists them."
+            f"A version is the start of its hash, now or shipped; {key_of(self.app, 'prompts.versions')} lists them."
         )
 
     def fields(self) -> Sequence[Field]:
@@ -157,7 +159,7 @@ class ComparisonScreen(ModalScreen[None]):
         found, c = message.found, message.found.comparison
         self._over = found.over
         head = f"Comparison {c.pk}: {c.kind} for {c.domain}, jobs {c.job_a} and {c.job_b}"
-        self.query_one("#comparison-head", Static).update(Content(head))
+        self.query_one("#comparison-head", Static).update(Content(visible(head)))
         self.query_one(CardSheet).show(lambda width: comparison_lines(found, width), keep=True)
 
 
@@ -172,7 +174,7 @@ class ComparisonsScreen(OverviewScreen):
         Column("B", lambda row: row[1].version_b, width=12),
         Column("started", lambda row: time.strftime("%Y-%m-%d %H:%M", time.localtime(row[1].at)), width=16, drop=1),
     )
-    EMPTY = "No two versions were compared yet: A on a synthesize prompt does."
+    EMPTY = "No two versions of a prompt were compared yet."
 
     def read(self, db: sqlite3.Connection) -> Sequence[Comparison]:
         return store.comparisons(db)

@@ -3,7 +3,7 @@
 import json
 from typing import ClassVar, NamedTuple
 
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
@@ -14,6 +14,7 @@ from simia_tui.errors import SimiaError, UsageError
 from simia_tui.model import Trajectory
 from simia_tui.services import reviewing
 from simia_tui.tui.bench import Bench
+from simia_tui.tui.editor import hand_over
 from simia_tui.tui.keymap import key_of
 from simia_tui.tui.text import clip, visible
 from simia_tui.tui.widgets.key_bar import KeyBar
@@ -153,22 +154,17 @@ class EditDialog(ModalScreen[Edited | None]):
 
     def action_editor(self) -> None:
         """Gives the terminal to the editor; what it saved stands in the field afterwards."""
-        import click
-
         area = self.focused
         if not isinstance(area, PlainArea | LongText):
             return
         suffix = ".json" if (area.id or "").startswith("arguments") else ".txt"
         try:
-            with self.app.suspend():
-                text = click.edit(area.text, extension=suffix)
-        except (SuspendNotSupported, click.ClickException, OSError, UnicodeError) as error:
-            reason = str(error) or "the editor could not be started"
-            self.query_one("#edit-problem", Static).update(Content(visible(f"Not handed over: {reason}")))
+            text = hand_over(self.app, area.text, suffix)
+        except UsageError as error:
+            self.query_one("#edit-problem", Static).update(Content(visible(str(error))))
             return
         if text is not None:
-            # Editors end a file with a line feed that nobody typed.
-            area.text = text if area.text.endswith("\n") else text.removesuffix("\n")
+            area.text = text
             self._asked = False
             self._validate()
 

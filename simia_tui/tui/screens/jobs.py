@@ -182,7 +182,7 @@ class JobsScreen(RoomScreen):
         if self._found is None or self._found.job.id != job.id:
             return
         found, now = self._found._replace(job=job), time.time()
-        sheet.show(lambda width: job_lines(found, rate, width, now), keep=True)
+        sheet.show(lambda width: job_lines(found, rate, width, now, self.key_of), keep=True)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what the job under the cursor can do stands in the key bar."""

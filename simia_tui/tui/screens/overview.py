@@ -21,6 +21,7 @@ from simia_tui.store.connection import explain
 from simia_tui.store.fields import escape
 from simia_tui.store.yields import Yield, yields
 from simia_tui.tui.bench import Bench
+from simia_tui.tui.keymap import key_of
 from simia_tui.tui.screens.reasons import ConfirmStrip
 from simia_tui.tui.widgets.bar import bar
 from simia_tui.tui.widgets.key_bar import KeyBar
@@ -71,7 +72,8 @@ class OverviewScreen(ModalScreen[Place | None]):
     HEADING = ""
     COLUMNS: ClassVar[tuple[Column[Any], ...]] = ()
     READONLY = True
-    EMPTY = "Nothing is here yet: import traces with I, then simulate with S."
+    EMPTY = "Nothing is here yet: import traces with {}, then simulate with {}."
+    """What stands in an empty list; with the keys of import and simulation where it has room for them."""
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()
@@ -132,7 +134,7 @@ class OverviewScreen(ModalScreen[Place | None]):
     def on_counted(self, message: Counted) -> None:
         self._rows = message.found
         table = self.query_one(RecordTable)
-        table.empty = self.EMPTY
+        table.empty = self.EMPTY.format(key_of(self.app, "app.import"), key_of(self.app, "app.synthesize"))
         table.show(array("q", range(len(self._rows))))
         self.refresh_bindings()
 

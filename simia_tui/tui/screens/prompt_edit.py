@@ -20,6 +20,7 @@ from simia_tui.services import prompts
 from simia_tui.store.connection import explain
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.editor import hand_over
+from simia_tui.tui.keymap import key_of
 from simia_tui.tui.text import visible
 from simia_tui.tui.widgets.card_sheet import CardSheet
 from simia_tui.tui.widgets.key_bar import KeyBar
@@ -65,7 +66,7 @@ class PromptEditor(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="prompt-edit", classes="dialog") as box:
-            box.border_title = f"{self._kind} for {self._domain}"
+            box.border_title = Content(visible(f"{self._kind} for {self._domain}"))
             box.border_subtitle = "what you save is a file of this workspace; the shipped text stays"
             with Container(id="prompt-sides"):
                 yield PlainArea(self._template.text, id="prompt-area")
@@ -166,6 +167,7 @@ class PromptEditor(ModalScreen[str | None]):
     def action_cancel(self) -> None:
         if self._text != self._template.text and not self._asked:
             self._asked = True
-            self._problem("You have changed the text: f2 saves it, esc once more throws it away.")
+            save, leave = key_of(self.app, "prompt.save"), key_of(self.app, "prompt.cancel")
+            self._problem(f"You have changed the text: {save} saves it, {leave} once more throws it away.")
             return
         self.dismiss(None)

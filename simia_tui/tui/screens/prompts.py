@@ -183,7 +183,7 @@ class PromptsScreen(RoomScreen):
 
     def _fill_in(self, row: Row) -> None:
         """What is sent about a seed of the domain, worked out in a thread."""
-        workspace, place = self.bench.workspace, self._seed_place
+        workspace, place, load = self.bench.workspace, self._seed_place, self.key_of("app.import")
 
         def render() -> None:
             from simia_tui.services.rendering import rendered
@@ -192,7 +192,7 @@ class PromptsScreen(RoomScreen):
             try:
                 seeds = prompts.seeds_of(db, row.listed.domain)
                 if not seeds:
-                    said = f"No seed of the domain {row.listed.domain} is here to show it with: import some with I."
+                    said = f"No seed of the domain {row.listed.domain} is here to show it with: {load} imports some."
                     self.post_message(Rendered(row, None, said))
                     return
                 pk = seeds[place % len(seeds)]
@@ -259,14 +259,16 @@ class PromptsScreen(RoomScreen):
         row = self._row
         if row is None or not row.listed.own:
             return
-        kind, domain = row.listed.kind, row.listed.domain
+        kind, domain, versions = row.listed.kind, row.listed.domain, self.key_of("prompts.versions")
 
         def answered(yes: bool | None) -> None:
             if yes:
                 self.act(lambda: prompts.revert(self.bench.workspace, self.bench.db, kind, domain))
                 self._look()
 
-        question = f"Put the shipped {kind} for {domain} in force again? Your text stays among the versions (v)."
+        question = (
+            f"Put the shipped {kind} for {domain} in force again? Your text stays among the versions ({versions})."
+        )
         self.app.push_screen(ConfirmStrip(question), answered)
 
     def action_compare(self) -> None:

@@ -79,7 +79,9 @@ class VersionsScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Container(id="versions"):
-            yield Static(Content(f"Versions of {self._kind} for {self._domain}"), id="versions-head", markup=False)
+            yield Static(
+                Content(visible(f"Versions of {self._kind} for {self._domain}")), id="versions-head", markup=False
+            )
             yield RecordTable(
                 COLUMNS,
                 lambda ids: [(n, self._found[n]) for n in ids if n < len(self._found)],

@@ -1,7 +1,7 @@
 """One job as lines of text: how it stands, what it costs, what came of it, and what went wrong."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from simia_tui.model import NANO, Job, JobStatus
 from simia_tui.services.progress import Standing
@@ -19,10 +19,10 @@ RESULTS = {"prefilter": "verdict", "resimulate": "end", "judge": "judgement"}
 GOOD = ("ok", "pass")
 
 
-def job_lines(found: Standing, rate: Rate, width: int, now: float) -> list[Line]:
-    """The lines below the progress bar. `now` is in seconds since 1970."""
+def job_lines(found: Standing, rate: Rate, width: int, now: float, key_of: Callable[[str], str]) -> list[Line]:
+    """The lines below the progress bar. `now` is in seconds since 1970, `key_of` gives the key of an act."""
     job = found.job
-    lines = [*_why(job, width, now), *(Line(((clip(text, width), ""),)) for text in _facts(found, rate, now))]
+    lines = [*_why(job, width, now, key_of), *(Line(((clip(text, width), ""),)) for text in _facts(found, rate, now))]
     counted = found.verdicts if job.kind == "prefilter" else found.outcomes
     lines += _bars("verdicts" if job.kind == "prefilter" else "attempts", counted, width)
     if job.kind == "prefilter" and found.outcomes:
@@ -39,15 +39,17 @@ def job_lines(found: Standing, rate: Rate, width: int, now: float) -> list[Line]
     return [*lines, *_headed("log", (f"{_clock(at)}  {visible(text)}" for at, text in found.story), width)]
 
 
-def _why(job: Job, width: int, now: float) -> Iterator[Line]:
+def _why(job: Job, width: int, now: float, key_of: Callable[[str], str]) -> Iterator[Line]:
     """Why it stands still or how it ended, and when it goes on by itself."""
     ink = "error" if job.status is JobStatus.FAILED else "warning" if job.status is JobStatus.PAUSED else "muted"
     texts = [visible(job.reason)] if job.reason else []
+    go_on = key_of("jobs.pause")
     if job.status is JobStatus.PAUSED and job.resume_at is not None:
         left = duration(job.resume_at - now)
-        texts.append(f"It goes on by itself at {_clock(job.resume_at)}, in {left}; p lets it go on now.")
+        texts.append(f"It goes on by itself at {_clock(job.resume_at)}, in {left}; {go_on} lets it go on now.")
     elif job.status is JobStatus.PAUSED:
-        texts.append("It waits for you: p lets it go on, x ends it; what came is kept either way.")
+        end = key_of("jobs.cancel")
+        texts.append(f"It waits for you: {go_on} lets it go on, {end} ends it; what came is kept either way.")
     for text in texts:
         yield from (Line(((part.rstrip(), ink),)) for part in wrap(text, width))
     if texts:

@@ -15,6 +15,7 @@ from simia_tui.tui.widgets.job_lines import job_lines
 
 NOW = 1_790_000_000.0
 UNKNOWN = Rate(None, None)
+KEYS = {"jobs.pause": "p", "jobs.cancel": "x"}
 PAID = {"demo": False, "endpoint": "lab", "model": "gpt-5"}
 
 
@@ -32,7 +33,9 @@ def standing(spec: JobSpec | None = None, **changes: object) -> Standing:
 
 
 def text(found: Standing, width: int = 78, rate: Rate = UNKNOWN) -> str:
-    return "\n".join("".join(part for part, _ in line.parts) for line in job_lines(found, rate, width, NOW))
+    return "\n".join(
+        "".join(part for part, _ in line.parts) for line in job_lines(found, rate, width, NOW, KEYS.__getitem__)
+    )
 
 
 def test_costs_are_told_apart_and_forecast() -> None:
@@ -91,7 +94,7 @@ def test_hostile_words_keep_to_their_line_and_width(words: str, width: int) -> N
     found = standing(reason=words, status=JobStatus.PAUSED)._replace(
         failures=[Failed(words, 1, 0)], story=[(NOW, words)], outcomes={"ok": 1}, hit=words
     )
-    for line in job_lines(found, UNKNOWN, width, NOW):
+    for line in job_lines(found, UNKNOWN, width, NOW, KEYS.__getitem__):
         said = "".join(part for part, _ in line.parts)
         assert cell_len(said) <= width
         assert not any(unicodedata.category(character) == "Cc" for character in said)
