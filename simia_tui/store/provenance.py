@@ -58,6 +58,9 @@ _SUMMARIES = {
     " WHERE a.outcome = 'ok' AND t.pk IN ({}) GROUP BY 1",
     "prompt_versions": "SELECT a.prompt_version, count(*) FROM trajectories t JOIN attempts a ON a.job = t.job"
     " AND a.ord = t.ord WHERE a.outcome = 'ok' AND t.pk IN ({}) GROUP BY 1",
+    "new_ends": "SELECT a.model || ', job ' || r.job, count(*) FROM remakes r JOIN batches b ON b.pk = r.batch"
+    " JOIN attempts a ON a.job = r.job AND a.ord = r.ord WHERE NOT b.undone AND r.taken <> 'old' AND a.outcome = 'ok'"
+    " AND r.trajectory IN ({}) GROUP BY 1",
     "reviewers": "SELECT b.reviewer, count(*) FROM trajectories t JOIN decisions d ON d.trajectory = t.pk"
     " JOIN batches b ON b.pk = d.batch WHERE d.pk = (SELECT max(l.pk) FROM decisions l WHERE l.trajectory = t.pk)"
     " AND t.pk IN ({}) GROUP BY 1",
@@ -65,7 +68,7 @@ _SUMMARIES = {
 
 
 def summary(db: sqlite3.Connection, pks: Sequence[int]) -> dict[str, dict[str, int]]:
-    """Counts over `pks` by domain, kind, verdict, job, run, model, prompt version and last reviewer."""
+    """Counts over `pks` by domain, kind, verdict, job, run, model, prompt version, new end taken, and last reviewer."""
     totals: dict[str, dict[str, int]] = {}
     for name, sql in _SUMMARIES.items():
         counts: dict[str, int] = {}

@@ -14,7 +14,7 @@ from simia_tui.model import Job, JobStatus, ResimulateSpec, SynthesizeSpec, Turn
 from simia_tui.services import resimulation
 from simia_tui.services.resimulation import Place
 from simia_tui.settings import EndpointSettings, Settings
-from simia_tui.store import New, Workspace, books, decisions, jobs, remakes, trajectories
+from simia_tui.store import New, Workspace, books, decisions, jobs, provenance, remakes, trajectories
 from simia_tui.store.remakes import Stage
 
 ANSWER = '{"role": "assistant", "content": "I see to it."}\n{"end": true}'
@@ -84,6 +84,9 @@ def test_the_demo_writes_new_ends_and_every_beginning_stays_byte_by_byte(room: R
         assert (new.policy, new.tools, new.domain, new.meta) == (old.policy, old.tools, old.domain, old.meta)
     assert remakes.landed(room.db) == room.pks
     assert {row.status for row in trajectories.rows(room.db, room.pks)} == {"pending"}
+    resimulation.settle(room.workspace, room.db, remakes.of_job(room.db, job.id)[:2], "new", "tester")
+    resimulation.settle(room.workspace, room.db, remakes.of_job(room.db, job.id)[2:], "old", "tester")
+    assert provenance.summary(room.db, room.pks)["new_ends"] == {f"simia-demo, job {job.id}": 2}
     attempt = jobs.attempts(room.db, job.id)[0]
     assert attempt.outcome == "ok" and attempt.prompt_version
 
