@@ -5,9 +5,10 @@ import time
 from typing import NamedTuple
 
 from simia_tui.model import Attempt
+from simia_tui.store.attempts import end_within, funds_left
 from simia_tui.store.codec import unpack
 from simia_tui.store.connection import write
-from simia_tui.store.tasks import Task, end_within, funds_left
+from simia_tui.store.tasks import Task
 
 
 class Answered(NamedTuple):

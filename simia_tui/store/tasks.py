@@ -5,7 +5,6 @@ its attempt, its task and the job's counters in one transaction; a worker that s
 marks them lost and gives their tasks back. So a result is recorded exactly once, and no request goes without a row.
 """
 
-import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,16 +13,13 @@ from typing import Literal, NamedTuple
 
 from simia_tui.model import Attempt, Finding, Outcome, Severity
 from simia_tui.store import judgements, remakes, screenings, trajectories
-from simia_tui.store.codec import pack, to_json
+from simia_tui.store.attempts import end_within, funds_left
 from simia_tui.store.connection import write
 from simia_tui.store.jobs import Desired
 from simia_tui.store.judgements import Judged, Played
 from simia_tui.store.likeness import Likeness, nearest, put
 from simia_tui.store.remakes import Remade
 from simia_tui.store.screenings import Screened
-
-LOG_CHARS = 1_000_000
-"""How much of one raw reply is kept."""
 
 NEAR_DUPLICATE = "job.near-duplicate"
 """The finding on an episode that is nearly a copy."""
@@ -148,16 +144,6 @@ def _give_back(db: sqlite3.Connection, unsent: Sequence[Task]) -> None:
     db.executemany("UPDATE tasks SET state = 'pending' WHERE job = ? AND ord = ? AND state = 'inflight'", keys)
 
 
-def funds_left(db: sqlite3.Connection, pk: int, budget_nano: int) -> int:
-    """What a budget leaves once all that is spent and all that is under way, at its worst, are paid."""
-    (spent,) = db.execute(
-        "SELECT coalesce(j.cost_nano, 0) + (SELECT coalesce(sum(a.reserved_nano), 0) FROM attempts a"
-        " WHERE a.job = j.pk AND a.ended IS NULL) FROM jobs j WHERE j.pk = ?",
-        (pk,),
-    ).fetchone()
-    return budget_nano - int(spent)
-
-
 def claim_within(
     db: sqlite3.Connection, pk: int, limit: int, now: float, reserve: Mapping[int, int], budget_nano: int | None
 ) -> tuple[list[Task], bool]:
@@ -243,38 +229,6 @@ def _record(db: sqlite3.Connection, result: Result) -> None:
         remakes.land_within(db, task.job, task.ord, result.remade)
     if result.judged is not None:
         judgements.add_within(db, result.judged)
-
-
-def end_within(db: sqlite3.Connection, attempt: Attempt) -> bool:
-    """Ends an attempt and counts its tokens and its cost, in a transaction that the caller holds.
-
-    False if it had ended before; nothing is written then.
-    """
-    usage, cost = attempt.usage, attempt.cost_nano
-    cursor = db.execute(
-        "UPDATE attempts SET outcome = ?, status_code = ?, model = ?, response_id = ?, prompt_sha = ?,"
-        " prompt_version = ?, params = ?, tokens = ?, cost_nano = ?, latency_ms = ?, ended = ?, message = ?, raw = ?"
-        " WHERE job = ? AND ord = ? AND n = ? AND ended IS NULL",
-        (
-            *(attempt.outcome, attempt.status_code, attempt.model, attempt.response_id, attempt.prompt_sha),
-            *(attempt.prompt_version, json.dumps(attempt.params), to_json(usage), cost, attempt.latency_ms),
-            *(attempt.ended, attempt.message),
-            pack(attempt.raw[:LOG_CHARS]) if attempt.raw is not None else None,
-            *(attempt.job, attempt.ord, attempt.n),
-        ),
-    )
-    if cursor.rowcount != 1:
-        return False
-    db.execute(
-        "UPDATE jobs SET tokens_in = tokens_in + ?, tokens_out = tokens_out + ?, tokens_cached = tokens_cached + ?,"
-        " estimated_nano = estimated_nano + ?,"
-        " cost_nano = CASE WHEN ? IS NULL THEN cost_nano ELSE coalesce(cost_nano, 0) + ? END WHERE pk = ?",
-        (
-            *(usage.prompt, usage.completion, usage.cached, (cost or 0) if usage.estimated else 0),
-            *(cost, cost, attempt.job),
-        ),
-    )
-    return True
 
 
 def _add(db: sqlite3.Connection, job: int, new: trajectories.New, likeness: Likeness | None) -> int | None:
