@@ -72,6 +72,9 @@ def key_of(app: App[Any], act: str) -> str:
     binding = _acts().get(act) or _acts(len(_classes()))[act]
     own = getattr(app, "own_keys", {}).get(act)
     key = (own or binding.key).split(",")[0]
+    if key == "enter":
+        # In a sentence the word reads better than the sign in the key bar.
+        return key
     return app.get_key_display(replace(binding, key=key, key_display=None if own else binding.key_display))
 
 

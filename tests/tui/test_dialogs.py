@@ -49,7 +49,7 @@ async def test_import_counts_first_and_writes_on_the_second_enter(
         await bench.keys("I")
         bench.app.focused.value = str(traces)
         text = " ".join((await bench.keys("enter")).split())
-        assert "2 new, 0 here already, 1 that cannot be read" in text and "imports." in text
+        assert "2 new, 0 here already, 1 that cannot be read" in text and "enter imports" in text
         assert trajectories.counts(db) == {}
         await bench.keys("enter")
         assert sum(trajectories.counts(db).values()) == 2
