@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -232,3 +233,27 @@ def test_a_verdict_that_cannot_be_read_is_none(bench: Bench, faultserver: Module
         job = bench.work(jobs.create(bench.db, spec, planned.chosen))
     assert (job.status, job.failed) == (JobStatus.FAILED, 1)
     assert rollouts.rewards(bench.db, job.id) == (0, 0, 0)
+
+
+def test_a_cancel_books_what_was_under_way(
+    bench: Bench, faultserver: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simia_tui.jobs.runner.CANCEL_GRACE_S", 0.05)
+    with faultserver.FaultServer() as stuck:
+        stuck.play([], then="hang")
+        pk = bench.queue(2, parts={"judge": bench.asked(stuck.base_url)})
+
+        def cancel() -> None:
+            stuck.wait_for(1)
+            db = bench.workspace.connect()
+            jobs.set_desired(db, pk, "cancelled")
+            db.close()
+
+        thread = threading.Thread(target=cancel)
+        thread.start()
+        job = bench.work(pk)
+        thread.join()
+    assert (job.status, job.done, job.in_flight) == (JobStatus.CANCELLED, 0, 0)
+    assert bench.one("SELECT count(*) FROM attempts WHERE ended IS NULL") == 0
+    assert bench.one("SELECT count(*) FROM attempts WHERE role = 'judge' AND outcome = 'cancelled'") >= 1
+    assert job.estimated_nano > 0
