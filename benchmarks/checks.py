@@ -3,9 +3,9 @@
     python benchmarks/checks.py [--rows 5000] [--real FOLDER] [--workers N] [--profile]
 
 Both sides read one ShareGPT file of tau size (a JSON array) and write one with the calls inline, ready for the
-trainer. Ours is `simia check`: it reads, runs every rule with the pack of the domain, and writes rows and a report, one row
-a time. Time is that of the processor (user and system) and of the clock; memory is the peak of the resident set, with
-several processes that of the largest.
+trainer. Ours is `simia check`: it reads, runs every rule with the pack of the domain, and writes rows and a report,
+one row at a time. Time is that of the processor (user and system) and of the clock; memory is the peak of the
+resident set, with several processes that of the largest.
 """
 
 import argparse

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from multiprocessing import Pool
 from pathlib import Path
+from threading import Semaphore
 from typing import Any, NamedTuple
 
 from simia_tui import checks, domains, formats, resources
@@ -25,6 +26,10 @@ class _Done(NamedTuple):
 
     entry: Entry
     mended: Any
+
+
+_Slice = tuple[list[_Done], int] | None
+"""What came of the rows of a slice, numbered from 1, and how many numbers they take; None where it is torn."""
 
 
 class FileCheck:
@@ -69,22 +74,34 @@ class FileCheck:
             yield self._done(row, writes)
 
     def _side_by_side(self, workers: int, writes: bool) -> Iterator[_Done]:
-        before, pieces = 0, formats.sliced(self.path, self.format)
-        whole = bool(pieces)
-        with Pool(workers if whole else 1, _begin, (self, writes)) as pool:
-            for done in pool.imap(_slice, pieces):
-                if done is None:
-                    whole = False
-                    break
-                rows, count = done
-                for entry, mended in rows:
-                    yield _Done({**entry, "row": entry["row"] + before}, mended)
-                before += count
-        if not whole:
-            yield from self._in_turn(before, writes)
+        before = 0
+        for done in self._slices(workers, writes):
+            if done is None:
+                yield from self._in_turn(before, writes)
+                return
+            rows, count = done
+            for entry, mended in rows:
+                yield _Done({**entry, "row": entry["row"] + before}, mended)
+            before += count
 
-    def slice(self, piece: Slice, writes: bool) -> tuple[list[_Done], int] | None:
-        """What comes of the rows of a slice, numbered from 1, and how many numbers they take; None where it is torn."""
+    def _slices(self, workers: int, writes: bool) -> Iterator[_Slice]:
+        """What comes of each slice in order; None where the rest must be read in one go."""
+        pieces = formats.sliced(self.path, self.format)
+        if not pieces:
+            yield None
+            return
+        # No more slices are under way than a few for each process, so that results never pile up.
+        free = Semaphore(2 * workers)
+        with Pool(workers, _begin, (self, writes)) as pool:
+            try:
+                for done in pool.imap(_slice, (piece for piece in pieces if free.acquire())):
+                    free.release()
+                    yield done
+            finally:
+                free.release(len(pieces))
+
+    def slice(self, piece: Slice, writes: bool) -> _Slice:
+        """Checks the rows of one slice."""
         try:
             rows, count = formats.read_slice(piece, self.format, self.domain)
         except Torn:
@@ -113,7 +130,7 @@ def _begin(check: FileCheck, writes: bool) -> None:
     _task.append((check, writes))
 
 
-def _slice(piece: Slice) -> tuple[list[_Done], int] | None:
+def _slice(piece: Slice) -> _Slice:
     check, writes = _task[-1]
     with collector.spared():
         return check.slice(piece, writes)

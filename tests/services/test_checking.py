@@ -72,3 +72,15 @@ def test_what_is_not_there_is_named(tmp_path: Path, name: str, target: str, says
     a_file(tmp_path / "rows.json", rows=9)
     with pytest.raises(UsageError, match=says):
         FileCheck(tmp_path / name, "auto", "generic", target, tmp_path)
+
+
+def test_a_full_disk_ends_the_work_of_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "slices", lambda name: slices(name, 4000))
+    path = a_file(tmp_path / "rows.json")
+
+    class Full(formats.JsonSink):
+        def add(self, row: object) -> None:
+            raise OSError("no space left")
+
+    with formats.JsonSink(tmp_path / "report") as report, Full(tmp_path / "out") as out, pytest.raises(OSError):
+        FileCheck(path, "sharegpt", "generic", "openai", tmp_path).run(report, out, 2)
