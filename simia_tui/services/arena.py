@@ -57,7 +57,7 @@ class SimulatedEpisode:
             reason=rollout.verdict.reasoning or ending.reason,
             trajectory=rollout.trajectory,
             fault=ending.fault,
-            record=rollout.model_dump(mode="json", include={"verdict", "ledger", "log", "asked"}),
+            record=rollout.model_dump(mode="json", include={"verdict", "ending", "ledger", "log", "asked", "steps"}),
         )
 
 

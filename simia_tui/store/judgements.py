@@ -47,7 +47,9 @@ def add_within(db: sqlite3.Connection, judged: Judged) -> None:
     )
 
 
-def keep_within(db: sqlite3.Connection, trajectory: int, played: Played, job: int, ord_: int) -> None:
+def keep_within(
+    db: sqlite3.Connection, trajectory: int, played: Played, job: int | None = None, ord_: int | None = None
+) -> None:
     """Keeps how an episode was played, with its judgement, as part of a transaction that the caller holds."""
     data = pack(json.dumps(played.record, ensure_ascii=False))
     db.execute("INSERT OR REPLACE INTO rollouts (trajectory, data) VALUES (?, ?)", (trajectory, data))

@@ -8,9 +8,10 @@ from typing import Any, Literal, NamedTuple
 
 from simia_tui.errors import UsageError
 from simia_tui.model import Fault, Metric, Run, RunStatus, Status, TrainSpec, canonical_json
-from simia_tui.store import trajectories
+from simia_tui.store import judgements, trajectories
 from simia_tui.store.codec import to_json
 from simia_tui.store.connection import write
+from simia_tui.store.judgements import Played
 
 _COLUMNS = (
     "pk, export, status, spec, path, step, max_steps, loss, pid, reason, created, queued, started, ended, heartbeat,"
@@ -114,6 +115,7 @@ class Rollout(NamedTuple):
     new: trajectories.New
     reward: float | None
     advantage: float
+    played: Played | None = None
 
 
 def add_rollouts(db: sqlite3.Connection, rollouts: Iterable[Rollout]) -> list[int]:
@@ -124,7 +126,7 @@ def add_rollouts(db: sqlite3.Connection, rollouts: Iterable[Rollout]) -> list[in
     """
     keys: list[int] = []
     with write(db):
-        for new, reward, advantage in rollouts:
+        for new, reward, advantage, played in rollouts:
             made = new.trajectory.origin
             assert made is not None
             for pk in trajectories.add_within(db, [new]).pks:
@@ -133,6 +135,8 @@ def add_rollouts(db: sqlite3.Connection, rollouts: Iterable[Rollout]) -> list[in
                     "INSERT INTO practised VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (pk, made.run, made.step, made.group, made.member, reward, advantage),
                 )
+                if played is not None:
+                    judgements.keep_within(db, pk, played)
     return keys
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from simia_tui import checks
 from simia_tui.model import Origin, Trajectory, Turn
 from simia_tui.store import runs
+from simia_tui.store.judgements import Judgement, Played
 from simia_tui.store.trajectories import New
 from simia_tui.training.advantages import Group
 from simia_tui.training.record import RunRecord
@@ -40,7 +41,7 @@ class Keeper:
             trajectory = self._trajectory(rollout, step, meta)
             lines.append({**meta, "episode": trajectory.id, **rollout.result.record})
             new = self._new(rollout, trajectory, path.as_posix(), len(lines))
-            news.append(runs.Rollout(new, rollout.result.reward, advantage))
+            news.append(runs.Rollout(new, rollout.result.reward, advantage, self._played(rollout)))
         file = self._record.folder / ROLLOUTS / path.name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
@@ -85,3 +86,13 @@ class Keeper:
             seed=self._tasks[rollout.task].pk,
             demo=self._record.export.demo or (spec.endpoint == "demo" and not spec.single_turn),
         )
+
+    def _played(self, rollout: Rollout) -> Played | None:
+        """How a simulated episode was played and what its judge said; None where the environment tells neither."""
+        record = dict(rollout.result.record)
+        if not {"verdict", "ending"} <= record.keys():
+            return None
+        verdict: dict[str, Any] = record.pop("verdict")
+        asked: dict[str, Any] = next((one for one in record.get("asked", ()) if one["role"] == "judge"), {})
+        by = "rule" if verdict.get("by") == "rule" else asked.get("model") or self._record.run.spec.endpoint
+        return Played(record, Judgement(rollout.result.reward, verdict, by, asked.get("prompt_version", "")))

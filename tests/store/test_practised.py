@@ -4,7 +4,7 @@ import pytest
 from samples import make_trajectory
 
 from simia_tui.model import Origin, TrainSpec
-from simia_tui.store import Query, Workspace, exports, provenance, runs, trajectories
+from simia_tui.store import Query, Workspace, exports, judgements, provenance, runs, trajectories
 from simia_tui.store.runs import Rollout
 from simia_tui.store.trajectories import New
 
@@ -39,6 +39,14 @@ def test_a_body_read_back_has_its_place_and_its_id(workspace: Workspace, run: in
     told = provenance.member(db, pk)
     assert (told["run"], told["step"], told["group"], told["member"], told["job"]) == (run, 3, 0, 2, None)
     assert provenance.summary(db, [pk])["runs"] == {f"run {run}": 1}
+
+
+def test_how_it_was_played_and_judged_is_kept_with_it(workspace: Workspace, run: int) -> None:
+    db = workspace.connect()
+    said = judgements.Judgement(0.0, {"reasoning": "no"}, "a-model", "v1")
+    played = judgements.Played({"ledger": {"a": 1}}, said)
+    (pk,) = runs.add_rollouts(db, [rollout(run, 1, 0)._replace(played=played)])
+    assert judgements.played(db, pk) == {"ledger": {"a": 1}} and judgements.judgements(db, pk) == [said]
 
 
 def test_one_that_cannot_be_added_leaves_the_others_out_too(workspace: Workspace, run: int) -> None:
