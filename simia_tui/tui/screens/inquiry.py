@@ -204,7 +204,7 @@ class InquiryScreen(RemakingScreen):
         made = reviewing.repair(self.bench.workspace, self.bench.db, pk, self.bench.reviewer)
         self.state.forget()
         self._show_current()
-        self._mention(f"{plural(made, 'repair')} made; u takes that back")
+        self._mention(f"{plural(made, 'repair')} made; {self.key_of('review.undo')} takes that back")
 
     # -- c ------------------------------------------------------------------------------------------------------
 
