@@ -154,7 +154,9 @@ def job_loop(base_url: str, n: int, slots: int, latency: float, root: Path, samp
     desk = worker.Desk(workspace, db, Going())
     with Clocked() as clock:
         tasks.Synthesis.ask = counted  # type: ignore[method-assign]  # the gauge sits where the request is sent
-        desk.do(jobs.job(db, job))
+        # On a machine so busy that the endpoint seems to be gone, the job is held and goes on.
+        while not jobs.job(db, job).status.ended:
+            desk.do(jobs.job(db, job))
         tasks.Synthesis.ask = ask  # type: ignore[method-assign]
     done = jobs.job(db, job)
     assert done.done == n, f"{done.done} of {n} done: {done.reason}"

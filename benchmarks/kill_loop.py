@@ -28,10 +28,10 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, FaultServer(reply=episode, latency=(0.0, 0.06)) as server:
         workspace = stocked(Path(folder) / "w")
-        # More tasks than can be done between the kills, so that every kill meets work; two jobs share the slots.
-        n = options.kills * 20
-        jobs = [queue(workspace, server.base_url, n, concurrency=IN_FLIGHT // 2, priority=one) for one in (1, 0)]
-        report = kill_loop(workspace, server, jobs, options.kills, options.seed, options.defect)
+        # A life is answered 20 requests on average, so that every kill meets work; two jobs share the slots.
+        n = options.kills * 11
+        jobs = [queue(workspace, server.base_url, n, concurrency=IN_FLIGHT // share) for share in (2, 1)]
+        report = kill_loop(workspace, server, jobs, options.kills, options.seed, options.defect, bounded=True)
     print(f"seed {options.seed}, defect {options.defect}: {time.monotonic() - started:.0f} s")
     print(f"kills {report.kills}, results {report.done}, requests {report.requests}, attempts {report.attempts},"
           f" lost {report.lost}")  # fmt: skip

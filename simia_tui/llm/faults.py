@@ -84,6 +84,14 @@ _SENTENCE: dict[Outcome, str] = {
 }
 
 
+class TooLarge(Exception):
+    """An answer of more than `most` bytes; what came of it was thrown away."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+
 class Diagnosis(NamedTuple):
     """What one fault was. `billed`: the vendor may have charged for it, so that a cost must be estimated.
 
@@ -157,6 +165,9 @@ def of_exception(error: BaseException, host: str) -> Diagnosis:
     import aiohttp
 
     chain = list(_causes(error))
+    if (large := next((e for e in chain if isinstance(e, TooLarge)), None)) is not None:
+        said = f"{host} sent more than {large.most // 1_000_000} MB as one answer, which is not read to its end."
+        return Diagnosis(Outcome.BAD_REPLY, said, billed=True)
     if any(isinstance(e, socket.gaierror | aiohttp.ClientConnectorDNSError) for e in chain):
         return Diagnosis(
             Outcome.CONNECTION, f"{host} is not known to the name service; check base_url and the network."

@@ -48,10 +48,13 @@ def _http_client(base_url: str, concurrency: int) -> "httpx2.AsyncClient":
     import httpx2
     from openai import DefaultAioHttpClient
 
+    from simia_tui.llm.bounded import bound
+
     http = DefaultAioHttpClient(
         limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
         timeout=httpx2.Timeout(None, connect=_CONNECT_SECONDS),
         follow_redirects=False,
+        event_hooks={"response": [bound]},
         # A proxy for the outside world cannot reach this machine's own loopback.
         trust_env=not _LOOPBACK.fullmatch(urlsplit(base_url).hostname or ""),
     )

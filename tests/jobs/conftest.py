@@ -23,7 +23,7 @@ def load(name: str, folder: str) -> ModuleType:
     return sys.modules[name]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def faultserver() -> ModuleType:
     """The module of the fault server."""
     return load("faultserver", "llm")
@@ -35,7 +35,7 @@ def batchserver() -> ModuleType:
     return load("batchserver", "llm")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def killing() -> ModuleType:
     """The module of the kill loop."""
     return load("killing", "jobs")

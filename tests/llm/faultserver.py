@@ -88,6 +88,7 @@ FAULTS: dict[str, Callable[[], Answer]] = {
         429, "Slow down", "slow_down", "error", ("retry-after-ms", "250"), ("Retry-After", "9")
     ),
     "http_429_date": lambda: _error(429, "Rate limit reached", None, "requests", ("Retry-After", _date_in(60))),
+    "http_429_long": lambda: _error(429, "Rate limit reached", None, "requests", ("Retry-After", "900")),
     "insufficient_quota": lambda: _error(429, "You exceeded your quota", "insufficient_quota", "insufficient_quota"),
     "http_400": lambda: _error(400, "Unknown field", "invalid_request_error"),
     "http_400_context": lambda: _error(400, "Maximum context length is 8192", "context_length_exceeded"),
@@ -98,6 +99,7 @@ FAULTS: dict[str, Callable[[], Answer]] = {
     "http_402": lambda: _error(402, "Insufficient credits"),
     "http_403": lambda: _error(403, "Country not supported"),
     "http_404": lambda: _error(404, "The model does not exist", "model_not_found"),
+    "http_407": lambda: Answer(407, b"", (("proxy-authenticate", "Basic"),)),
     "http_408": lambda: _error(408, "Request timed out"),
     "http_409": lambda: _error(409, "Conflict"),
     "http_413": lambda: _error(413, "Too large"),
@@ -129,6 +131,10 @@ FAULTS: dict[str, Callable[[], Answer]] = {
     "list_200": lambda: _json([completion()], billed=False),
     "other_200": lambda: _json({"status": "fine"}, billed=False),
     "deep_nest": lambda: Answer(body=b"[" * 200_000, billed=True),
+    "huge": lambda: Answer(body=b'{"choices": "' + b"x" * 9_000_000, billed=True),
+    "event_stream": lambda: Answer(
+        body=b"data: " + _WHOLE + b"\n\ndata: [DONE]\n\n", headers=(("content-type", "text/event-stream"),), billed=True
+    ),
     "bom": lambda: Answer(body=b"\xef\xbb\xbf" + _WHOLE, billed=True),
     "bad_utf8": lambda: Answer(body=_WHOLE.replace(b"Hello", b"Hel\xfflo"), billed=True),
     "lone_surrogate": lambda: _json(completion(content="cut \ud83d here")),
