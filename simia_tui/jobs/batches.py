@@ -211,7 +211,7 @@ class BatchRunner:
         answered = 0
         for name, reply in self._batches.replies(lines, asked, self._job.spec.max_tokens):
             results.append(self._result(waiting.pop(name), reply, submission.created))
-            answered += 1
+            answered += reply.status_code is not None
             if len(results) >= CHUNK:
                 await self._turn(results=results)
                 results = []
@@ -231,7 +231,8 @@ class BatchRunner:
             return self._work.given_up(task, Outcome.BAD_REPLY, why, state="failed")
         if result.state != "done" and result.attempt.outcome and retry_rule(result.attempt.outcome) == "pause job":
             self._ending = Ending(JobStatus.PAUSED, result.why)
-        return result
+        # The next batch takes hours anyway: all that failed go into it together.
+        return result._replace(next_at=0.0)
 
     def _missing(self, task: Task, batch: Batch) -> Result:
         """What is recorded of a request that the files of a batch say nothing of."""
@@ -240,7 +241,7 @@ class BatchRunner:
             return self._work.given_up(task, Outcome.CANCELLED, why, billed=False)
         outcome = Outcome.TIMEOUT if batch.status == "expired" else Outcome.LOST
         lost = self._work.given_up(task, outcome, why, billed=outcome is Outcome.LOST)
-        return after_fault(task, lost.attempt, self._job.spec, None)
+        return after_fault(task, lost.attempt, self._job.spec, None)._replace(next_at=0.0)
 
     def _leave(self, turn: Turn, n: int) -> Ending:
         stays = f"{n} batches stay at the endpoint and are fetched when the job goes on." if n else None

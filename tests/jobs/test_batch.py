@@ -77,7 +77,6 @@ def bench(
 ) -> Iterator[Bench]:
     for name in ("TICK_S", "POLL_S", "SETTLE_S", "LOOK_AGAIN_S"):
         monkeypatch.setattr(batches, name, 0.001)
-    monkeypatch.setattr("simia_tui.jobs.tasks.backoff", lambda task: 0.0)
     with batchserver.BatchServer(faultserver.episode) as server:
         made = Bench(tmp_path / "w", server, killing)
         yield made
@@ -118,6 +117,7 @@ def test_what_is_done_of_an_expired_batch_is_kept_and_only_the_rest_is_asked_aga
     assert (job.status, job.done) == (JobStatus.DONE, N)
     first, second = bench.server.batches.values()
     assert (len(first.answered), len(second.answered)) == (N // 2, N // 2)
+    assert f"{N // 2} of {N} requests have an answer" in bench.story(job.id)
     assert jobs.outcome_counts(bench.db, job.id) == {"ok": N, "timeout": N // 2}
     assert bench.paid_once(job.id)
 
