@@ -17,6 +17,8 @@ COMMON = (
     " morning tomorrow price exchange library renew loan fine member book status pending approved"
 ).split()
 BATCH = 1000
+SETTINGS = "[review]\nknown_bad = 0\n"
+"""No planted copies: every key then leads to the next number."""
 LONG = 500
 """One episode of so many has 60 turns."""
 TOOLS = tuple(
@@ -28,7 +30,7 @@ UNKNOWN = Finding(rule="call.unknown-tool", severity=Severity.ERROR, message="Th
 
 def build(root: Path, rows: int) -> Workspace:
     """Makes the workspace in `root`; all episodes wait for a decision."""
-    workspace = Workspace.create(root)
+    workspace = Workspace.create(root, SETTINGS)
     db = workspace.connect()
     db.execute("PRAGMA synchronous = OFF")
     db.execute(

@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
-from many import LONG, build
+from many import LONG, SETTINGS, build
 from pty_terminal import PtyTerminal, Seen
 
 from simia_tui.store import Workspace
@@ -157,6 +157,7 @@ def ready(root: Path, rows: int) -> int:
         build(root, rows)
         size = (root / "db" / "simia.db").stat().st_size / 1e6
         print(f"built {rows:,} episodes, {size:,.0f} MB, in {time.perf_counter() - started:.0f} s", flush=True)
+    (root / "simia.toml").write_text(SETTINGS)
     db = Workspace.open(root).connect()
     db.execute("UPDATE trajectories SET status = 'pending' WHERE status <> 'pending'")
     db.execute("DELETE FROM places")

@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
 import writing
+from many import SETTINGS
 from pty_terminal import PtyTerminal, Seen
 from samples import make_trajectory
 
@@ -57,7 +58,7 @@ class Reviewer:
 
 def stock(root: Path) -> Workspace:
     """A workspace with episodes for the reviewer."""
-    workspace = Workspace.create(root)
+    workspace = Workspace.create(root, SETTINGS)
     db = workspace.connect()
     bodies = (make_trajectory(f"Request {number}") for number in range(STOCK))
     trajectories.add(db, (New(body, body, kind="episode") for body in bodies))

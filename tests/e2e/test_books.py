@@ -31,10 +31,11 @@ Open = Callable[[Path], PtyTerminal]
 
 @pytest.fixture
 def started() -> Iterator[Open]:
-    """Opens the workbench on a workspace; what is still open at the end is killed."""
+    """Opens the workbench on a workspace, without planted copies; what is still open at the end is killed."""
     terminals: list[PtyTerminal] = []
 
     def start(root: Path) -> PtyTerminal:
+        (root / "simia.toml").write_text("[review]\nknown_bad = 0\n")
         own = {"SIMIA_REVIEWER": "tester"}
         terminals.append(PtyTerminal([*SIMIA, str(root)], columns=80, lines=24, environ=own))
         terminals[-1].wait(shows("From seeds to runs"))
@@ -106,8 +107,8 @@ def test_a_hundred_card_verdicts_outlive_a_kill_and_a_hundred_undos_restore_the_
     deck_samples.fill(db, errors=60, hidden=30, controls=30)
     db.close()
     terminal = started(root)
-    terminal.press("gc", shows("enter draws 60 cards"))
-    terminal.press("+", shows("enter draws 100 cards"))
+    terminal.press("gc", shows("draws 60 cards"))
+    terminal.press("+", shows("draws 100 cards"))
     terminal.press("\r", shows("card 1 of 100"))
     before = state(root)
     for number in range(1, DECISIONS):
