@@ -140,7 +140,9 @@ def test_a_wrong_line_is_one_sentence_that_names_what_is_possible(line: str, tol
     assert told in str(problem.value) and "\n" not in str(problem.value)
 
 
-@pytest.mark.parametrize("line", ["12:30", "http://example.org/a:b", "note: done", "a - b", '"colour:red"', "-", "it's"])
+@pytest.mark.parametrize(
+    "line", ["12:30", "http://example.org/a:b", "note: done", "a - b", '"colour:red"', "-", "it's"]
+)
 def test_words_that_only_look_like_fields_are_searched(line: str) -> None:
     query = Query.parse("seed", line)
     assert query.text and not query.also and Query.parse("seed", query.line()) == query
