@@ -138,6 +138,7 @@ SHOTS: dict[str, Shot] = {
     "marked": Shot("EpisodesScreen", "g e asterisk"),
     "filter": Shot("EpisodesScreen", "g e slash c a r d"),
     "reject": Shot("ReasonStrip", "g e x"),
+    "note": Shot("NoteDialog", "g e x 9"),
     "confirm": Shot("ConfirmStrip", "g e asterisk a"),
     "edit": Shot("EditDialog", "g e tab j e"),
     "turns": Shot("TurnStrip", "g e tab j i"),
