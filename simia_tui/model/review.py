@@ -119,7 +119,7 @@ class Screening(Record):
 
 
 class Citation(Record):
-    """The clause of a policy that a rejection rests on: `policy` is the content hash of the text, `start` a place in it."""
+    """The clause of a policy that a rejection rests on: `policy` is the text's content hash, `start` a place in it."""
 
     policy: str
     start: int

@@ -173,10 +173,10 @@ class Workbench(App[None]):
 
     def tell_rooms(self) -> None:
         """Lets the room in view read the workspace again."""
-        room = self.screen_stack[0]
-        # A room that has just been switched to reads for itself as soon as it stands.
-        if isinstance(room, RoomScreen) and room.is_mounted:
-            room.news()
+        # The stack is empty while the app closes. A room that has just been switched to reads for itself as it stands.
+        for room in self.screen_stack[:1]:
+            if isinstance(room, RoomScreen) and room.is_mounted:
+                room.news()
 
     def _reconcile(self) -> None:
         workspace = self.bench.workspace

@@ -135,10 +135,10 @@ def test_a_locked_database_fails_with_1_and_keeps_what_is_there(
     assert (code, json.loads(out)) == (0, [])
 
 
-def _impatient(path: Path, *, readonly: bool = False, timeout: float = 5.0) -> object:
+def _impatient(path: Path, *, readonly: bool = False, timeout: float = 5.0, any_thread: bool = False) -> object:
     from simia_tui.store.connection import connect
 
-    return connect(path, readonly=readonly, timeout=0.05)
+    return connect(path, readonly=readonly, timeout=0.05, any_thread=any_thread)
 
 
 def test_settings_that_are_wrong(capsys: pytest.CaptureFixture[str], workspace: Workspace) -> None:
