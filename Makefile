@@ -44,7 +44,7 @@ $(VENV)/.base: pyproject.toml | $(BIN)/python
 
 # The constraints file keeps pip from choosing a build of torch with several GB of CUDA.
 $(VENV)/.test: pyproject.toml constraints-cpu.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints-cpu.txt -e '.[train,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints-cpu.txt -e '.[train,mcp,dev]'
 	touch $@ $(VENV)/.base
 
 clean:

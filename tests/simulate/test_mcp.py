@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -135,7 +134,6 @@ desk.run()
 """
 
 
-@pytest.mark.skipif(find_spec("mcp") is None, reason="the package mcp (extra mcp) is not installed")
 async def test_a_real_server_over_its_standard_streams(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text(SERVER)
     async with McpTools(stdio(f"{sys.executable} {tmp_path / 'server.py'}")) as tools:
@@ -144,7 +142,7 @@ async def test_a_real_server_over_its_standard_streams(tmp_path: Path) -> None:
         assert (await tools.answer(CALL.model_copy(update={"arguments": {"order_id": "W9"}}), VIEW)).is_error
 
 
-@pytest.mark.skipif(find_spec("mcp") is not None, reason="the package mcp is installed")
-def test_without_the_package_the_extra_is_named() -> None:
+def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mcp", None)
     with pytest.raises(SimiaError, match=r"simia-tui\[mcp\]"):
         stdio("python server.py")
