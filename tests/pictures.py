@@ -52,7 +52,7 @@ def svg(app: App[None]) -> str:
         out += _texts(row, y, classes)
     width, height = app.size.width * CELL, app.size.height * LINE
     rules = "".join(f".{name}{{{rule}}}" for rule, name in classes.items())
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 {width} {height}">'
     style = f"<style>text{{font:13px monospace;white-space:pre}}{rules}</style>"
     return "\n".join([head, style, f'<rect width="{width}" height="{height}" fill="{ground}"/>', *out, "</svg>\n"])
 

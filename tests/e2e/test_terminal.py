@@ -45,7 +45,7 @@ def test_demo_opens_decides_undoes_and_leaves_the_terminal_as_it_was(terminal: T
     terminal.run(*SIMIA, "demo", "--workspace", str(root))
     terminal.wait_for("From seeds to runs")
     assert terminal.flag("alternate_on") == "1"
-    terminal.wait_for("episodes wait for a decision")
+    terminal.wait_for("episodes waiting for a decision")
     terminal.keys("g", "e")
     terminal.wait_for("[Episodes")
     terminal.wait_for("1 of ")
@@ -74,7 +74,7 @@ def test_decisions_outlive_a_kill_and_can_all_be_undone(terminal: Terminal, tmp_
         put(db, "episode", make_trajectory(f"Request {number}"))
     db.close()
     terminal.run(*SIMIA, "--workspace", str(root))
-    terminal.wait_for("24 episodes wait for a decision")
+    terminal.wait_for("24 episodes waiting for a decision")
     terminal.keys("g", "e")
     terminal.wait_for("1 of 24")
     for number in range(1, 21):
@@ -86,7 +86,7 @@ def test_decisions_outlive_a_kill_and_can_all_be_undone(terminal: Terminal, tmp_
 
     terminal.renew()
     terminal.run(*SIMIA, "--workspace", str(root))
-    terminal.wait_for("4 episodes wait for a decision")
+    terminal.wait_for("4 episodes waiting for a decision")
     terminal.keys("g", "e")
     terminal.wait_for(cursor_on(21))
     for number in range(20, 0, -1):

@@ -17,6 +17,7 @@ from simia_tui.tui.screens.queue import QueueScreen
 from simia_tui.tui.state.news import job_line, run_line
 from simia_tui.tui.state.rates import Rates
 from simia_tui.tui.widgets.funnel import Funnel, Stage
+from simia_tui.tui.widgets.turn_lines import plural
 
 SHOWN = 4
 """Jobs and runs listed on Home, newest first."""
@@ -115,13 +116,13 @@ class HomeScreen(RoomScreen):
         if not any(kind == "seed" for kind, _ in counts):
             steps.append((load, "import real traces: JSON or JSON Lines of tau-bench, ShareGPT or OpenAI messages"))
         if n := counts.get(("seed", Status.PENDING), 0):
-            steps.append((f"{go} s", f"{n:,} seeds wait for a decision"))
+            steps.append((f"{go} s", f"{plural(n, 'seed')} waiting for a decision"))
         if counts.get(("seed", Status.APPROVED)) and not any(kind == "episode" for kind, _ in counts):
             steps.append((simulate, f"simulate episodes from the approved seeds (simulator: {self.bench.simulator})"))
         if n := counts.get(("episode", Status.PENDING), 0):
-            steps.append((f"{go} e", f"{n:,} episodes wait for a decision"))
+            steps.append((f"{go} e", f"{plural(n, 'episode')} waiting for a decision"))
         if n := counts.get(("episode", Status.APPROVED), 0):
-            steps.append((train, f"freeze {n:,} approved episodes and train on them"))
+            steps.append((train, f"freeze {plural(n, 'approved episode')} and train on them"))
         if any(job.status is JobStatus.PAUSED for job in jobs.jobs(db)):
             steps.append((f"{go} j", "a job is paused"))
         if not steps:
