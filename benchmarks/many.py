@@ -29,7 +29,7 @@ UNKNOWN = Finding(rule="call.unknown-tool", severity=Severity.ERROR, message="Th
 
 
 def build(root: Path, rows: int) -> Workspace:
-    """Makes the workspace in `root`; all episodes wait for a decision."""
+    """Makes the workspace in `root`; all episodes waiting for a decision."""
     workspace = Workspace.create(root, SETTINGS)
     db = workspace.connect()
     db.execute("PRAGMA synchronous = OFF")

@@ -60,7 +60,7 @@ class Workbench(PtyTerminal):
 
     def home(self) -> float:
         """Milliseconds from the start of the process until Home says what waits."""
-        return (self.wait(lambda text: "episodes wait for a decision" in text) - self.started) * 1000
+        return (self.wait(lambda text: "episodes waiting for a decision" in text) - self.started) * 1000
 
     def each(self, keys: str, goals: Iterable[Seen]) -> list[float]:
         """The times of pressing `keys` again and again."""

@@ -29,7 +29,7 @@ class Reviewer:
 
     def __init__(self, root: Path) -> None:
         self.terminal = PtyTerminal([str(SIMIA), "--workspace", str(root)])
-        self.terminal.wait(lambda text: "episodes wait for a decision" in text)
+        self.terminal.wait(lambda text: "episodes waiting for a decision" in text)
         self.decided = 0
         self.refused = 0
         self.times: list[float] = []
