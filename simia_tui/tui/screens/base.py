@@ -1,5 +1,6 @@
 """What every room has: the title line, the key bar, and news from the database."""
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -53,6 +54,8 @@ class RoomScreen(Screen[None]):
         title = self.query_one(TitleBar)
         title.room = self.ROOM
         title.place = self.bench.workspace.root.absolute().name
+        # What a room is made of stays: looking for cycles among it would hold up a key for a tenth of a second.
+        self.call_after_refresh(gc.freeze)
 
     def on_screen_resume(self) -> None:
         self.news()
