@@ -114,7 +114,7 @@ class HomeScreen(RoomScreen):
         steps = []
         go, load, simulate, train = map(self.key_of, ("app.go", "app.import", "app.synthesize", "app.train"))
         if not any(kind == "seed" for kind, _ in counts):
-            steps.append((load, "import real traces: JSON or JSON Lines of tau-bench, ShareGPT or OpenAI messages"))
+            steps.append((load, "import real traces; some thirty formats are found by themselves"))
         if n := counts.get(("seed", Status.PENDING), 0):
             steps.append((f"{go} s", f"{plural(n, 'seed')} waiting for a decision"))
         if counts.get(("seed", Status.APPROVED)) and not any(kind == "episode" for kind, _ in counts):

@@ -27,7 +27,7 @@ class ImportDialog(Form):
         self._counted: tuple[str, str, str] | None = None
 
     def intro(self) -> str:
-        return "JSON, JSON Lines or gzip of tau-bench, ShareGPT or OpenAI messages; the format is found by itself."
+        return "Traces in some thirty formats, gzip too; the format is found by itself. simia formats lists them."
 
     def fields(self) -> Sequence[Field]:
         return (
