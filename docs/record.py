@@ -37,7 +37,8 @@ class Tmux:
     """The program in a tmux server of its own."""
 
     def __init__(self, folder: Path, workspace: Workspace) -> None:
-        self._socket = folder / "tmux"
+        # A server that is told to leave takes its time; the next one has a place of its own.
+        self._socket = Path(tempfile.mkdtemp(dir=folder)) / "tmux"
         simia = Path(sys.executable).with_name("simia")
         environ = ["env", "TERM=xterm-256color", "COLORTERM=truecolor", "SIMIA_REVIEWER=you"]
         size = ["-x", str(COLUMNS), "-y", str(LINES)]
