@@ -10,8 +10,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from simia_tui.errors import UsageError
 from simia_tui.model import JobStatus, TrainSpec
 from simia_tui.services import demo, exporting, processes, synthesis, training
 from simia_tui.settings import Settings
@@ -102,7 +104,8 @@ def main() -> None:
         asyncio.run(shoot(workspace, "jobs", "g", "j", patience=3.0))
         jobs.set_desired(db, job, "cancelled")
         for run in runs.runs(db):
-            training.stop_run(db, run.id)
+            with suppress(UsageError):  # It may have come to its end by itself.
+                training.stop_run(db, run.id)
             wait(lambda pk=run.id: runs.run(db, pk).status.ended, "the end of the run")  # type: ignore[misc]
         db.close()
         wait(lambda: processes.worker_pid(workspace) is None, "the end of the worker")
