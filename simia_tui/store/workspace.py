@@ -1,12 +1,14 @@
 """A workspace: a folder with `db/simia.db`, `prompts/`, `exports/` and `simia.toml`."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from simia_tui import resources
 from simia_tui.errors import UsageError
-from simia_tui.store.connection import connect, migrate
+from simia_tui.store.connection import connect, explain, migrate
 
 
 @dataclass(frozen=True)
@@ -80,3 +82,18 @@ class Workspace:
     def connect(self, *, readonly: bool = False, timeout: float = 5.0, any_thread: bool = False) -> sqlite3.Connection:
         """A connection to the database; one per thread (see `store.connection.connect`)."""
         return connect(self.db_path, readonly=readonly, timeout=timeout, any_thread=any_thread)
+
+    @contextmanager
+    def session(self, *, readonly: bool = False) -> Iterator[sqlite3.Connection]:
+        """A connection for as long as one piece of work in a thread takes.
+
+        Raises:
+            SimiaError: the database could not be read or written; the sentence says what to do.
+        """
+        db = self.connect(readonly=readonly)
+        try:
+            yield db
+        except sqlite3.Error as error:
+            raise explain(error) from error
+        finally:
+            db.close()

@@ -1,6 +1,5 @@
 """`g v`: how well the reviewing is done, and the way to what reviewers differ on."""
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +13,6 @@ from textual.widgets import Static
 
 from simia_tui.model import Kind
 from simia_tui.services.care import Care, care
-from simia_tui.store.connection import explain
 from simia_tui.tui.screens.base import RoomScreen
 from simia_tui.tui.screens.queue import QueueScreen
 from simia_tui.tui.widgets.card_sheet import CardSheet
@@ -66,13 +64,8 @@ class AgreementScreen(RoomScreen):
         self._show()
 
         def look() -> None:
-            db = workspace.connect(readonly=True)
-            try:
+            with workspace.session(readonly=True) as db:
                 self.post_message(WorkedOut(care(db, kind)))
-            except sqlite3.Error as error:
-                raise explain(error) from error
-            finally:
-                db.close()
 
         self.run_worker(look, group="care", exclusive=True, thread=True, exit_on_error=False)
 

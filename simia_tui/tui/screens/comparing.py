@@ -19,7 +19,6 @@ from simia_tui.errors import SimiaError
 from simia_tui.services import comparing, prompts
 from simia_tui.services.comparing import Result
 from simia_tui.store import prompts as store
-from simia_tui.store.connection import explain
 from simia_tui.store.prompts import Comparison
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.keymap import key_of
@@ -138,13 +137,8 @@ class ComparisonScreen(ModalScreen[None]):
         workspace, number = self._bench.workspace, self._number
 
         def look() -> None:
-            db = workspace.connect(readonly=True)
-            try:
+            with workspace.session(readonly=True) as db:
                 self.post_message(Seen(comparing.result(db, number)))
-            except sqlite3.Error as error:
-                raise explain(error) from error
-            finally:
-                db.close()
 
         self.run_worker(look, thread=True, exit_on_error=False)
 

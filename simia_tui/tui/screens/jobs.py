@@ -1,6 +1,5 @@
 """Jobs: what runs in the background, how far it is, what it costs, and why it stands still."""
 
-import sqlite3
 import time
 from array import array
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ from simia_tui.model import Job, JobStatus
 from simia_tui.services import progress, synthesis
 from simia_tui.services.progress import Standing
 from simia_tui.store import jobs
-from simia_tui.store.connection import explain
 from simia_tui.tui.screens.base import RoomScreen
 from simia_tui.tui.screens.queue import QueueScreen
 from simia_tui.tui.screens.reasons import ConfirmStrip
@@ -149,13 +147,8 @@ class JobsScreen(RoomScreen):
         workspace, pk = self.bench.workspace, job.id
 
         def look() -> None:
-            db = workspace.connect(readonly=True)
-            try:
+            with workspace.session(readonly=True) as db:
                 self.post_message(Read(progress.standing(workspace, db, pk)))
-            except sqlite3.Error as error:
-                raise explain(error) from error
-            finally:
-                db.close()
 
         self.run_worker(look, thread=True, group=LOOK, exit_on_error=False)
 

@@ -17,7 +17,6 @@ from textual.worker import Worker, WorkerState
 
 from simia_tui.errors import SimiaError
 from simia_tui.store import Query, decisions, trajectories
-from simia_tui.store.connection import explain
 from simia_tui.store.fields import escape
 from simia_tui.store.yields import Yield, yields
 from simia_tui.tui.bench import Bench
@@ -115,15 +114,10 @@ class OverviewScreen(ModalScreen[Place | None]):
         workspace, read, readonly = self._bench.workspace, self.read, self.READONLY and act is None
 
         def look() -> None:
-            db = workspace.connect(readonly=readonly)
-            try:
+            with workspace.session(readonly=readonly) as db:
                 if act is not None:
                     act(db)
                 self.post_message(Counted(read(db)))
-            except sqlite3.Error as error:
-                raise explain(error) from error
-            finally:
-                db.close()
 
         self.run_worker(look, thread=True, exit_on_error=False)
 

@@ -1,6 +1,5 @@
 """`e` on a prompt: its text, and beside it what would be sent for a real seed; it is saved only if that is possible."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,7 +16,6 @@ from textual.worker import Worker, WorkerState
 
 from simia_tui.errors import SimiaError, UsageError
 from simia_tui.services import prompts
-from simia_tui.store.connection import explain
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.editor import hand_over
 from simia_tui.tui.keymap import key_of
@@ -111,17 +109,15 @@ class PromptEditor(ModalScreen[str | None]):
         def render() -> None:
             from simia_tui.services.rendering import rendered
 
-            db = workspace.connect(readonly=True)
-            try:
-                sent = rendered(workspace, db, kind, pk, made)
-                head = f"As sent for seed #{pk}, version {made.version}:\n\n"
-                self.post_message(Previewed(text, head + "\n".join(message["content"] for message in sent.messages)))
-            except SimiaError as error:
-                self.post_message(Previewed(text, str(error)))
-            except sqlite3.Error as error:
-                raise explain(error) from error
-            finally:
-                db.close()
+            with workspace.session(readonly=True) as db:
+                try:
+                    sent = rendered(workspace, db, kind, pk, made)
+                    head = f"As sent for seed #{pk}, version {made.version}:\n\n"
+                    self.post_message(
+                        Previewed(text, head + "\n".join(message["content"] for message in sent.messages))
+                    )
+                except SimiaError as error:
+                    self.post_message(Previewed(text, str(error)))
 
         self.run_worker(render, thread=True, exclusive=True, group="preview", exit_on_error=False)
 

@@ -1,6 +1,5 @@
 """Prompts: every template in force, where it comes from, what it brought, and what is sent for a real seed."""
 
-import sqlite3
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from simia_tui.errors import SimiaError
 from simia_tui.services import prompts
 from simia_tui.services.prompts import Listed
 from simia_tui.store import prompts as store
-from simia_tui.store.connection import explain
 from simia_tui.store.prompts import Used
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.screens.base import RoomScreen
@@ -121,14 +119,9 @@ class PromptsScreen(RoomScreen):
         workspace = self.bench.workspace
 
         def look() -> None:
-            db = workspace.connect(readonly=True)
-            try:
+            with workspace.session(readonly=True) as db:
                 used = store.used(db)
                 found = prompts.listed(workspace)
-            except sqlite3.Error as error:
-                raise explain(error) from error
-            finally:
-                db.close()
             rows = [
                 Row(pk, one, used.get((one.domain, one.version), prompts.UNUSED))
                 for pk, one in enumerate(_sorted(found, used))
@@ -188,22 +181,20 @@ class PromptsScreen(RoomScreen):
         def render() -> None:
             from simia_tui.services.rendering import rendered
 
-            db = workspace.connect(readonly=True)
-            try:
-                seeds = prompts.seeds_of(db, row.listed.domain)
-                if not seeds:
-                    said = f"No seed of the domain {row.listed.domain} is here to show it with: {load} imports some."
-                    self.post_message(Rendered(row, None, said))
-                    return
-                pk = seeds[place % len(seeds)]
-                sent = rendered(workspace, db, row.listed.kind, pk)
-                self.post_message(Rendered(row, pk, "\n".join(message["content"] for message in sent.messages)))
-            except SimiaError as error:
-                self.post_message(Rendered(row, None, str(error)))
-            except sqlite3.Error as error:
-                raise explain(error) from error
-            finally:
-                db.close()
+            with workspace.session(readonly=True) as db:
+                try:
+                    seeds = prompts.seeds_of(db, row.listed.domain)
+                    if not seeds:
+                        said = (
+                            f"No seed of the domain {row.listed.domain} is here to show it with: {load} imports some."
+                        )
+                        self.post_message(Rendered(row, None, said))
+                        return
+                    pk = seeds[place % len(seeds)]
+                    sent = rendered(workspace, db, row.listed.kind, pk)
+                    self.post_message(Rendered(row, pk, "\n".join(message["content"] for message in sent.messages)))
+                except SimiaError as error:
+                    self.post_message(Rendered(row, None, str(error)))
 
         self.run_worker(render, thread=True, exclusive=True, group="render", exit_on_error=False)
 

@@ -1,6 +1,5 @@
 """The queue of one kind of trajectory: list, filter and transcript, without the decisions."""
 
-import sqlite3
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from textual.widgets import Input, Static
 from simia_tui.errors import UsageError
 from simia_tui.model import Kind
 from simia_tui.store import Query, trajectories
-from simia_tui.store.connection import explain
 from simia_tui.tui.screens.base import RoomScreen
 from simia_tui.tui.screens.listing import COLUMNS, head
 from simia_tui.tui.state.review import ReviewState
@@ -191,14 +189,9 @@ class QueueScreen(RoomScreen):
         self._sought = query
 
         def look() -> None:
-            db = workspace.connect(readonly=True)
-            try:
+            with workspace.session(readonly=True) as db:
                 ids = ReviewState.ids_of(db, query)
                 self.post_message(Found(query, self.arranged(query, ids, start), follow))
-            except sqlite3.Error as error:
-                raise explain(error) from error
-            finally:
-                db.close()
 
         self.run_worker(look, group="ids", exclusive=True, thread=True, exit_on_error=False)
 

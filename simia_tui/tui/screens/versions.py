@@ -1,6 +1,5 @@
 """`v` on a prompt: every text that it had here, what its attempts brought, and what differs from the one in force."""
 
-import sqlite3
 import time
 from array import array
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ from textual.worker import Worker, WorkerState
 from simia_tui.errors import SimiaError
 from simia_tui.services import prompts
 from simia_tui.services.prompts import Version
-from simia_tui.store.connection import explain
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.screens.reasons import ConfirmStrip
 from simia_tui.tui.text import visible
@@ -97,13 +95,8 @@ class VersionsScreen(ModalScreen[str | None]):
         workspace, kind, domain = self._bench.workspace, self._kind, self._domain
 
         def look() -> None:
-            db = workspace.connect(readonly=True)
-            try:
+            with workspace.session(readonly=True) as db:
                 self.post_message(Read(prompts.versions(workspace, db, kind, domain)))
-            except sqlite3.Error as error:
-                raise explain(error) from error
-            finally:
-                db.close()
 
         self.run_worker(look, thread=True, exit_on_error=False)
 

@@ -1,6 +1,5 @@
 """Saved filters, and the place where a reviewer left off."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,7 +12,6 @@ from textual.widgets import Input
 from simia_tui.errors import SimiaError, UsageError
 from simia_tui.model import Kind
 from simia_tui.store import Query, completions, views
-from simia_tui.store.connection import explain
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.keymap import key_of
 from simia_tui.tui.screens.form import Field, Form
@@ -94,13 +92,8 @@ class ViewsScreen(QueueScreen):
         workspace, kind, name = self.bench.workspace, self.KIND, message.name
 
         def look() -> None:
-            db = workspace.connect(readonly=True)
-            try:
+            with workspace.session(readonly=True) as db:
                 self.post_message(Offered(name, completions.values(db, kind, name)))
-            except sqlite3.Error as error:
-                raise explain(error) from error
-            finally:
-                db.close()
 
         self.run_worker(look, group=f"values of {name}", thread=True, exit_on_error=False)
 
