@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from simia_tui.errors import SimiaError
+from simia_tui.model import Job, JobSpec, JobStatus
 from simia_tui.settings import Settings
 from simia_tui.store import Workspace
 from simia_tui.tui.text import visible
@@ -34,9 +36,21 @@ def open_workspace(path: str) -> Workspace:
     return Workspace.open(Path(path))
 
 
-def load_settings(workspace: Workspace) -> Settings:
-    """The settings of a workspace."""
-    return Settings.load(workspace.root)
+def load_settings(workspace: Workspace, demo: bool = False) -> Settings:
+    """The settings of a workspace; with `demo` the offline demo model plays all parts."""
+    settings = Settings.load(workspace.root)
+    return settings.played_by_demo() if demo else settings
+
+
+def author(spec: JobSpec) -> str:
+    """Who answers the requests of a job."""
+    return "the offline demo model" if spec.demo else f"{spec.model} at {spec.endpoint}"
+
+
+def require_done(job: Job) -> None:
+    """Raises SimiaError with the reason unless the job is done."""
+    if job.status is not JobStatus.DONE:
+        raise SimiaError(f"Job {job.id} is {job.status}: {job.reason or 'see its attempts'}")
 
 
 def print_json(value: Any) -> None:

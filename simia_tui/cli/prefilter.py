@@ -2,9 +2,16 @@
 
 import click
 
-from simia_tui.cli.common import json_option, load_settings, open_workspace, print_json, workspace_option
-from simia_tui.errors import SimiaError
-from simia_tui.model import Job, JobStatus
+from simia_tui.cli.common import (
+    author,
+    json_option,
+    load_settings,
+    open_workspace,
+    print_json,
+    require_done,
+    workspace_option,
+)
+from simia_tui.model import Job
 from simia_tui.services import prefiltering
 from simia_tui.services.waiting import wait_for_job
 from simia_tui.store import Query, screenings
@@ -34,11 +41,11 @@ def prefilter_command(
     """Have an LLM say which seeds are complete and make sense; the rules are asked first, and you decide."""
     opened = open_workspace(workspace)
     db = opened.connect()
-    settings = load_settings(opened)
+    settings = load_settings(opened, demo)
     planned = prefiltering.plan(
         opened,
         db,
-        settings.played_by_demo() if demo else settings,
+        settings,
         Query.parse("seed", where),
         model=model,
         concurrency=concurrency,
@@ -47,8 +54,7 @@ def prefilter_command(
     )
     job = prefiltering.queue(opened, db, planned)
     if not as_json:
-        who = "the offline demo model" if planned.spec.demo else f"{planned.spec.model} at {planned.spec.endpoint}"
-        click.echo(f"job {job.id}: {len(planned.seeds)} seeds to be screened by {who}")
+        click.echo(f"job {job.id}: {len(planned.seeds)} seeds to be screened by {author(planned.spec)}")
         click.echo(f"  {planned.ruled} fail by rule, {planned.remembered} were judged before")
     if wait:
         job = wait_for_job(opened, db, job.id, _quiet if as_json else _tell)
@@ -58,8 +64,8 @@ def prefilter_command(
     elif wait and planned.seeds:
         said = ", ".join(f"{n} {opinion}" for opinion, n in sorted(screenings.counts(db, job.id).items())) or "none"
         click.echo(f"verdicts: {said}; `simia seeds list --where judge:fail` lists those that fail, and you decide")
-    if wait and job.status is not JobStatus.DONE:
-        raise SimiaError(f"Job {job.id} is {job.status}: {job.reason or 'see its attempts'}")
+    if wait:
+        require_done(job)
 
 
 def _tell(job: Job) -> None:

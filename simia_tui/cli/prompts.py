@@ -196,11 +196,11 @@ def compare_versions(
     """Set two versions of a prompt to work on the same seeds with the same variation, as a job each."""
     opened = open_workspace(workspace)
     db = opened.connect()
-    settings = load_settings(opened)
+    settings = load_settings(opened, demo)
     started = comparing.start(
         opened,
         db,
-        settings.played_by_demo() if demo else settings,
+        settings,
         domain,
         prompt,
         (version_a, version_b),

@@ -6,9 +6,17 @@ from typing import Any, TypeVar
 
 import click
 
-from simia_tui.cli.common import dollars, json_option, load_settings, open_workspace, print_json, workspace_option
-from simia_tui.errors import SimiaError, UsageError
-from simia_tui.model import JobStatus
+from simia_tui.cli.common import (
+    author,
+    dollars,
+    json_option,
+    load_settings,
+    open_workspace,
+    print_json,
+    require_done,
+    workspace_option,
+)
+from simia_tui.errors import UsageError
 from simia_tui.services import resimulation
 from simia_tui.services.resimulation import Mix, Place
 from simia_tui.services.waiting import wait_for_job
@@ -80,12 +88,11 @@ def _ask(
     as_json: bool,
     **asked: Any,
 ) -> None:
-    settings = load_settings(workspace)
-    planned = resimulation.plan(db, settings.played_by_demo() if demo else settings, places, **asked)
+    settings = load_settings(workspace, demo)
+    planned = resimulation.plan(db, settings, places, **asked)
     job = resimulation.queue(workspace, db, planned, settings.reviewer.name)
     if not as_json:
-        who = "the offline demo model" if planned.spec.demo else f"{planned.spec.model} at {planned.spec.endpoint}"
-        click.echo(f"job {job.id}: {job.target} to be written by {who}")
+        click.echo(f"job {job.id}: {job.target} to be written by {author(planned.spec)}")
         for reason in planned.left_out.values():
             click.echo(f"  left out: {reason}")
     if wait:
@@ -94,8 +101,8 @@ def _ask(
         print_json({"job": job.id, "status": job.status, "done": job.done, "failed": job.failed})
     elif wait:
         click.echo(f"{job.done} came, {job.failed} failed, {dollars(job.cost_nano)}")
-    if wait and job.status is not JobStatus.DONE:
-        raise SimiaError(f"Job {job.id} is {job.status}: {job.reason or 'see its attempts'}")
+    if wait:
+        require_done(job)
 
 
 @click.command("take")

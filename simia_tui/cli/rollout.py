@@ -4,9 +4,8 @@ import sqlite3
 
 import click
 
-from simia_tui.cli.common import json_option, load_settings, open_workspace, print_json, workspace_option
-from simia_tui.errors import SimiaError
-from simia_tui.model import Job, JobStatus, RolloutSpec
+from simia_tui.cli.common import json_option, load_settings, open_workspace, print_json, require_done, workspace_option
+from simia_tui.model import Job, RolloutSpec
 from simia_tui.services import rollouts
 from simia_tui.services.waiting import wait_for_job
 from simia_tui.store import Query, Workspace
@@ -53,10 +52,10 @@ def rollout_command(
 ) -> None:
     """Have an agent play episodes against simulated tools and a simulated user; a judge rewards each with 0 or 1."""
     opened = open_workspace(workspace)
-    db, settings = opened.connect(), load_settings(opened)
+    db, settings = opened.connect(), load_settings(opened, demo)
     planned = rollouts.plan_rollouts(
         db,
-        settings.played_by_demo() if demo else settings,
+        settings,
         n,
         domain=domain,
         model=model,
@@ -94,10 +93,10 @@ def judge_command(
 ) -> None:
     """Have a judge say of episodes whether they did what the user came for; it decides nothing, you do."""
     opened = open_workspace(workspace)
-    db, settings = opened.connect(), load_settings(opened)
+    db, settings = opened.connect(), load_settings(opened, demo)
     planned = rollouts.plan_judgements(
         db,
-        settings.played_by_demo() if demo else settings,
+        settings,
         Query.parse("episode", where),
         model=model,
         samples=samples,
@@ -123,8 +122,8 @@ def _go(
         print_json({"job": job.id, "status": job.status, **figures})
     elif wait:
         click.echo(f"rewards: {said.good} of 1, {said.bad} of 0, {said.invalid} invalid")
-    if wait and job.status is not JobStatus.DONE:
-        raise SimiaError(f"Job {job.id} is {job.status}: {job.reason or 'see its attempts'}")
+    if wait:
+        require_done(job)
 
 
 def _cast(planned: rollouts.Plan) -> str:

@@ -8,16 +8,17 @@ from typing import Any
 import click
 
 from simia_tui.cli.common import (
+    author,
     dollars,
     json_option,
     load_settings,
     open_workspace,
     print_json,
     print_table,
+    require_done,
     workspace_option,
 )
-from simia_tui.errors import SimiaError
-from simia_tui.model import NANO, Job, JobStatus
+from simia_tui.model import NANO, Job
 from simia_tui.services import coverage, synthesis
 from simia_tui.services.waiting import wait_for_job
 from simia_tui.store import Workspace, costs, jobs, judgements, screenings
@@ -78,9 +79,7 @@ def synthesize_command(
     """Have an LLM write new episodes from the approved seeds, in the background (Simia-SFT)."""
     opened = open_workspace(workspace)
     db = opened.connect()
-    settings = load_settings(opened)
-    if demo:
-        settings = settings.played_by_demo()
+    settings = load_settings(opened, demo)
     planned = synthesis.plan(
         db,
         settings,
@@ -102,15 +101,14 @@ def synthesize_command(
         _preview(opened, db, planned, priority, as_json)
         return
     job = synthesis.queue(opened, db, planned, priority)
-    who = "the offline demo model" if planned.spec.demo else f"{planned.spec.model} at {planned.spec.endpoint}"
     if not as_json:
-        click.echo(f"job {job.id}: {n} episodes from {planned.distinct} seeds, written by {who}")
+        click.echo(f"job {job.id}: {n} episodes from {planned.distinct} seeds, written by {author(planned.spec)}")
     if wait:
         job = wait_for_job(opened, db, job.id, _quiet if as_json else _tell)
     if as_json:
         print_json({"job": job.id, "status": job.status, "done": job.done, "failed": job.failed})
-    if wait and job.status is not JobStatus.DONE:
-        raise SimiaError(f"Job {job.id} is {job.status}: {job.reason or 'see its attempts'}")
+    if wait:
+        require_done(job)
 
 
 def _axes(given: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
