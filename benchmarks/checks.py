@@ -156,7 +156,7 @@ def real_rows(real: Path) -> Iterator[dict[str, Any]]:
     tools = domains.load(PACK, [resources.prompts()]).tools
     for row in formats.read(source, "tau-bench"):
         if row.trajectory is not None:
-            yield formats.write_sharegpt(row.trajectory.model_copy(update={"tools": tools}), split=False)
+            yield formats.write_sharegpt(row.trajectory.replace(tools=tools), split=False)
 
 
 def demo_rows() -> Iterator[dict[str, Any]]:

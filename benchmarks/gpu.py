@@ -190,7 +190,7 @@ def trainer_of(record: RunRecord, profile: Profile, variant: Variant, size: Size
         return SFTTrainer(
             model=model, args=config, train_dataset=rows, processing_class=tokenizer, peft_config=trainers.lora(profile)
         )
-    profile = profile.model_copy(update={"gradient_checkpointing": variant.checkpointing, "accumulation": 1})
+    profile = profile.replace(gradient_checkpointing=variant.checkpointing, accumulation=1)
     config = sft._config(record, profile, steps)
     config.save_strategy, config.use_liger_kernel = "no", variant.liger
     return sft._trainer(config, profile, model, tokenizer, rows)
@@ -266,7 +266,7 @@ def prepare(root: Path, size: Size, dry: bool) -> tuple[RunRecord, Profile, Any]
     export = exports.add(workspace.connect(), "gpu", "exports/gpu", "0" * 64, [], True, {})
     key = runs.add(workspace.connect(), export, TrainSpec(), "exports/runs/gpu")
     update = {"max_length": size.length, "batch_size": 1, "full_modules": (), "lora_dropout": 0.0}
-    profile = profiles.profile("tiny" if dry else "8b").model_copy(update=update)
+    profile = profiles.profile("tiny" if dry else "8b").replace(**update)
     return RunRecord(workspace, key), profile, tiny.learn_tokenizer(write_trl(visit) for visit in seeds(100, 0))
 
 

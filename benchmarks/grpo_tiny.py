@@ -41,9 +41,7 @@ from simia_tui.training.tasks import Task
 POLICY = "You are the desk of a library."
 LOAN = {"type": "object", "properties": {"loan_id": {"type": "string"}}, "required": ["loan_id"]}
 RENEW = tuple(
-    tool.model_copy(update={"parameters": LOAN, "description": "Renew one loan."})
-    for tool in TOOLS
-    if tool.name == "renew_loan"
+    tool.replace(parameters=LOAN, description="Renew one loan.") for tool in TOOLS if tool.name == "renew_loan"
 )
 WORDINGS = ("Please renew {}.", "Can I keep {} longer?", "Renew {} for me.")
 CLOSING, CURT = "It is renewed. Is there anything else?", "It is renewed."

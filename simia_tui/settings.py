@@ -324,7 +324,7 @@ class Settings(Record):
 
     def played_by_demo(self) -> Self:
         """The same settings with the offline demo model in every role."""
-        return self.model_copy(update={"roles": RoleSettings.model_validate(dict.fromkeys(ROLES, DEMO))})
+        return self.replace(roles=RoleSettings.model_validate(dict.fromkeys(ROLES, DEMO)))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -21,4 +21,4 @@ def make_trajectory(text: str = "I want to renew my loan", **changes: object) ->
         Turn(role="assistant", content="Done, Ada."),
     )
     base = Trajectory(domain="library", policy="Be kind.", tools=(spec,), turns=turns)
-    return base.model_copy(update=changes)
+    return base.replace(**changes)

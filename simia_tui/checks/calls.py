@@ -28,8 +28,8 @@ def fix_calls(trajectory: Trajectory, context: Context, fix: Callable[[ToolCall]
         arguments, message, before = fixed
         calls = list(turns[index].tool_calls)
         raw = before if call.raw is None else call.raw
-        calls[position] = call.model_copy(update={"arguments": arguments, "raw": raw})
-        turns[index] = turns[index].model_copy(update={"tool_calls": tuple(calls)})
+        calls[position] = call.replace(arguments=arguments, raw=raw)
+        turns[index] = turns[index].replace(tool_calls=tuple(calls))
         notes.append(Note(message, index, position, before=before))
     return (trajectory.with_turns(tuple(turns)), notes) if notes else (trajectory, notes)
 
@@ -60,7 +60,7 @@ def _fits(value: dict[str, Any], call: ToolCall, context: Context, guessed: bool
     """A guess counts only if it leaves no argument missing: else the text was cut and the rest is unknown."""
     if not guessed:
         return True
-    faults = context.faults(call.model_copy(update={"arguments": value}))
+    faults = context.faults(call.replace(arguments=value))
     return not any(fault.kind == "missing" for fault in faults)
 
 
@@ -93,7 +93,7 @@ def arguments_wrapped(trajectory: Trajectory, context: Context) -> Outcome:
         inner, key = _unwrap(call, context), ""
         while inner is not None:
             value, key = inner
-            call = call.model_copy(update={"arguments": value})
+            call = call.replace(arguments=value)
             inner = _unwrap(call, context)
         if not key or call.arguments is None:
             return None

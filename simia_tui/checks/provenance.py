@@ -67,8 +67,8 @@ class _Given:
     """What others than the assistant have said, turn by turn; case, spaces and punctuation in ids do not count."""
 
     def __init__(self, trajectory: Trajectory, context: Context) -> None:
-        turns = context.turns(trajectory)
-        self._turns = [turn["content"] or "" if turn["role"] != "assistant" else "" for turn in turns]
+        turns = trajectory.turns
+        self._turns = [turn.content or "" if turn.role != "assistant" else "" for turn in turns]
         self._whole = "\n".join(self._turns)
         self._ends = list(accumulate(len(text) + 1 for text in self._turns))
         self._policy = trajectory.policy or ""
@@ -119,14 +119,14 @@ _ANNOUNCED = re.compile(
     needs=traits.CALLS,
 )
 def not_announced(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    for index, turn in enumerate(context.turns(trajectory)):
-        if turn["role"] != "assistant" or not turn["tool_calls"]:
+    for index, turn in enumerate(trajectory.turns):
+        if turn.role != "assistant" or not turn.tool_calls:
             continue
-        texts = (turn["reasoning"], turn["content"])
+        texts = (turn.reasoning, turn.content)
         found = {name for text in texts if text for name in _ANNOUNCED.findall(text)}
         # A file that is run or a tool that the user holds is no tool of the agent's.
         named = found & context.box.declared.keys()
-        called = [call.name for call in turn["tool_calls"]]
+        called = [call.name for call in turn.tool_calls]
         if named and named.isdisjoint(called) and (index, 0) not in context.lost(trajectory):
             told, made = (", ".join(show(name) for name in sorted(names)) for names in (named, set(called)))
             yield Note(f"The turn announces {told} but calls {made}.", index, 0)

@@ -1,7 +1,6 @@
 """Sees in one walk over turns and calls, and one look at all texts, which rules could have something to say."""
 
 import re
-from typing import Any
 
 from simia_tui.checks import traits
 from simia_tui.checks.context import Context
@@ -10,7 +9,7 @@ from simia_tui.checks.privacy import NUMBERED, SECRETS
 from simia_tui.checks.screen import Screen
 from simia_tui.checks.text import MARKUP, SIMULATOR
 from simia_tui.checks.toolbox import Tool
-from simia_tui.model import ToolCall, Trajectory
+from simia_tui.model import ToolCall, Trajectory, Turn
 
 _SCREENS = (
     (traits.THOUGHT_TAG, Screen("think>")),
@@ -30,7 +29,7 @@ _WRAPPERS = frozenset(("arguments", "parameters"))
 
 def survey(trajectory: Trajectory, context: Context) -> int:
     """The traits that may be in a trajectory."""
-    seen = _of_hints(context.hints) | _of_turns(context.turns(trajectory))
+    seen = _of_hints(context.hints) | _of_turns(trajectory.turns)
     if "lost_calls" in trajectory.meta:
         seen |= traits.LOST
     calls = context.calls(trajectory)
@@ -56,16 +55,16 @@ def _of_hints(hints: Hints) -> int:
     )
 
 
-def _of_turns(turns: list[dict[str, Any]]) -> int:
+def _of_turns(turns: tuple[Turn, ...]) -> int:
     seen = 0
     for turn in turns:
-        if turn["is_error"]:
+        if turn.is_error:
             seen |= traits.ERRORS
-        if turn["requestor"] != "assistant":
+        if turn.requestor != "assistant":
             seen |= traits.IRREGULAR
-        if not turn["tool_calls"] and turn["role"] != "tool" and (not turn["content"] or turn["content"].isspace()):
+        if not turn.tool_calls and turn.role != "tool" and (not turn.content or turn.content.isspace()):
             seen |= traits.IRREGULAR
-    sides = "".join([_SIDES[turn["role"]] for turn in turns])
+    sides = "".join([_SIDES[turn.role] for turn in turns])
     return seen if _REGULAR.fullmatch(sides) else seen | traits.IRREGULAR
 
 

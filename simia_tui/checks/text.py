@@ -43,7 +43,7 @@ def _move(turn: Turn) -> Turn:
         return turn
     rest = _join(kept, content[end:]).strip()
     reasoning = "\n\n".join(part for part in (turn.reasoning, *thoughts) if part) or None
-    return turn.model_copy(update={"content": rest or None, "reasoning": reasoning})
+    return turn.replace(content=rest or None, reasoning=reasoning)
 
 
 def _blocks(text: str) -> list[tuple[int, int]]:

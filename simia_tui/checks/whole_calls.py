@@ -34,7 +34,7 @@ def text_repaired(trajectory: Trajectory, context: Context) -> Outcome:
             continue
         made, lead, thought = read
         turns = turns or list(trajectory.turns)
-        turns[index] = _put(turns[index], position, made.model_copy(update={"call_id": call.call_id}), lead, thought)
+        turns[index] = _put(turns[index], position, made.replace(call_id=call.call_id), lead, thought)
         message = f"The text of a call was taken apart and read as {show(made.name)} with {show(made.arguments)}."
         notes.append(Note(message, index, position, before=call.raw))
     return (trajectory.with_turns(tuple(turns)), notes) if notes else (trajectory, notes)
@@ -43,12 +43,10 @@ def text_repaired(trajectory: Trajectory, context: Context) -> Outcome:
 def _put(turn: Turn, position: int, call: ToolCall, lead: str, thought: str) -> Turn:
     """The turn with `call` in its place; what stood before the call becomes text, and a thought reasoning."""
     calls = (*turn.tool_calls[:position], call, *turn.tool_calls[position + 1 :])
-    return turn.model_copy(
-        update={
-            "tool_calls": calls,
-            "content": "\n\n".join(part for part in (turn.content, lead) if part) or None,
-            "reasoning": "\n\n".join(part for part in (turn.reasoning, thought) if part) or None,
-        }
+    return turn.replace(
+        tool_calls=calls,
+        content="\n\n".join(part for part in (turn.content, lead) if part) or None,
+        reasoning="\n\n".join(part for part in (turn.reasoning, thought) if part) or None,
     )
 
 

@@ -140,13 +140,13 @@ def _group(kind: Kind) -> click.Group:
         pk = trajectories.find(db, name)
         (row,) = trajectories.rows(db, [pk])
         body = trajectories.get(db, pk, revision)
-        findings = [f.model_dump(mode="json", exclude_defaults=True) for f in trajectories.findings(db, pk, revision)]
+        findings = [f.dump() for f in trajectories.findings(db, pk, revision)]
         history = [d.model_dump(mode="json", exclude_none=True) for d in decisions.history(db, pk)]
         screened = screenings.latest(db, pk)
         print_json(
             {
                 **_row_json(row),
-                **body.model_dump(mode="json", exclude_defaults=True),
+                **body.dump(),
                 "id": row.id,
                 "findings": findings,
                 "prefilter": screened.shape() if screened else None,

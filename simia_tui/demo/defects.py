@@ -123,7 +123,7 @@ class Draft:
         step = len(turns)
         self.touched = {index + step if index >= at else index for index in self.touched}
         self.broken = {index + step if index >= at else index: how for index, how in self.broken.items()}
-        self.defects = [d.model_copy(update={"turn": d.turn + step}) if d.turn >= at else d for d in self.defects]
+        self.defects = [d.replace(turn=d.turn + step) if d.turn >= at else d for d in self.defects]
 
 
 def spoil(turns: Sequence[Turn], tools: Sequence[ToolSpec], rng: random.Random) -> Spoiled:

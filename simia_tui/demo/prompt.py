@@ -4,8 +4,6 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from simia_tui.model import ToolSpec, content_hash
 
 BLOCKS = ("policy", "tools", "exemplar", "request")
@@ -112,8 +110,8 @@ def _tool(line: str) -> ToolSpec:
     value = _object(line, "tools") or {}
     known = {key: value.get(key) for key in ("name", "description", "parameters")}
     try:
-        return ToolSpec.model_validate(known)
-    except ValidationError as error:
+        return ToolSpec.load(known)
+    except ValueError as error:
         raise PromptError(f"A line of the <tools> block is not a tool: {line[:80]!r}.") from error
 
 

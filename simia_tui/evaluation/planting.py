@@ -39,7 +39,7 @@ def wrong_number(body: Trajectory, rng: random.Random) -> Spoilt | None:
     index, found = rng.choice(places)
     text = body.turns[index].content or ""
     changed = text[: found.start()] + _other_number(found.group(), rng) + text[found.end() :]
-    return _with(body, index, body.turns[index].model_copy(update={"content": changed}))
+    return _with(body, index, body.turns[index].replace(content=changed))
 
 
 def _other_number(number: str, rng: random.Random) -> str:
@@ -66,8 +66,8 @@ def other_id(body: Trajectory, rng: random.Random) -> Spoilt | None:
     call = turn.tool_calls[position]
     arguments = {**(call.arguments or {}), name: changed}
     calls = [*turn.tool_calls]
-    calls[position] = call.model_copy(update={"arguments": arguments, "raw": None})
-    return _with(body, index, turn.model_copy(update={"tool_calls": tuple(calls)}))
+    calls[position] = call.replace(arguments=arguments, raw=None)
+    return _with(body, index, turn.replace(tool_calls=tuple(calls)))
 
 
 def undone_work(body: Trajectory, rng: random.Random) -> Spoilt | None:
@@ -103,7 +103,7 @@ def foreign_result(body: Trajectory, rng: random.Random) -> Spoilt | None:
     if not pairs:
         return None
     index, other = rng.choice(pairs)
-    return _with(body, index, body.turns[index].model_copy(update={"content": body.turns[other].content}))
+    return _with(body, index, body.turns[index].replace(content=body.turns[other].content))
 
 
 def lost_result(body: Trajectory, rng: random.Random) -> Spoilt | None:
@@ -118,7 +118,7 @@ def lost_result(body: Trajectory, rng: random.Random) -> Spoilt | None:
         return None
     index = rng.choice(places)
     empty = "{}" if isinstance(_parsed(body.turns[index].content), dict) else "[]"
-    return _with(body, index, body.turns[index].model_copy(update={"content": empty}))
+    return _with(body, index, body.turns[index].replace(content=empty))
 
 
 def _parsed(text: str | None) -> Any:

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from simia_tui.errors import UsageError
 from simia_tui.formats.agentinstruct import AgentInstruct
 from simia_tui.formats.apigen_mt import ApigenMT
@@ -264,7 +262,7 @@ def _row(item: Item, reader: Format, domain: str) -> Row:
             return Row(item.number, reader.read_record(item.value, domain), None, "")
         except RowError as error:
             reason = str(error)
-        except (ValidationError, RecursionError) as error:
+        except RecursionError as error:
             reason = f"The row does not make a trajectory ({type(error).__name__})."
     return Row(item.number, None, reason, item.raw[:RAW_CHARS])
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from simia_tui import __version__
 from simia_tui.formats.base import Format, RowError, Writer, messages_of, read_tools, write_tool
+from simia_tui.formats.fields import without
 from simia_tui.formats.openai_chat import read_content
 from simia_tui.formats.pairing import Draft, DraftCall, link, read_arguments
 from simia_tui.model import Role, ToolCall, Trajectory, Turn
@@ -103,8 +104,13 @@ def _drafts(step: dict[str, Any], number: int) -> Iterator[Draft]:
 
 def _draft(role: Role, content: str | None, ours: dict[str, Any]) -> Draft:
     """A draft with the fields that only we write; their types are checked, for the file may be anybody's."""
-    kept = {key: value for key, value in ours.items() if key in Turn.model_fields and key not in ("role", "content")}
-    turn = Turn.model_validate({**kept, "role": role, "content": content})
+    kept = {
+        key: value for key, value in ours.items() if key in Turn.__struct_fields__ and key not in ("role", "content")
+    }
+    try:
+        turn = Turn.load({**kept, "role": role, "content": content})
+    except ValueError as error:
+        raise RowError(f"What this program once wrote beside a turn was changed ({error}).") from error
     calls = [DraftCall(call.name, call.arguments, call.raw, call.call_id) for call in turn.tool_calls]
     return Draft(role, turn.content, turn.reasoning, calls, None, turn.name, turn.is_error, turn.loss, turn.requestor)
 
@@ -166,7 +172,7 @@ def _step(turn: Turn, first: bool) -> dict[str, Any]:
             step["reasoning_content"] = turn.reasoning
         if turn.tool_calls:
             step["tool_calls"] = [_written_call(call, number) for number, call in enumerate(turn.tool_calls, 1)]
-    ours = turn.model_dump(exclude_defaults=True, exclude=told)
+    ours = without(turn.dump(), *told)
     if turn.content is None:
         ours["no_content"] = True
     if ours or (first and source == "system"):
@@ -187,7 +193,7 @@ def _written_call(call: ToolCall, number: int) -> dict[str, Any]:
 
 def _result(turn: Turn, names: dict[str | None, str]) -> dict[str, Any]:
     result: dict[str, Any] = {"source_call_id": turn.call_id, "content": turn.content}
-    ours = turn.model_dump(exclude_defaults=True, exclude={"role", "content", "call_id"})
+    ours = without(turn.dump(), "role", "content", "call_id")
     if turn.call_id and turn.name == names.get(turn.call_id):
         ours.pop("name", None)
     return result | ({"extra": {_OURS: ours}} if ours else {})

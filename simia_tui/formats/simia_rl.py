@@ -47,7 +47,7 @@ class SimiaRL(Format):
                 called = False
         system = text_of(record.get("system_prompt")) or ""
         trajectory = _HERMES.read_record({"conversations": turns, "system": system}, domain)
-        return trajectory.model_copy(update={"meta": without(record, *_UNKEPT) | _verdict(record)})
+        return trajectory.replace(meta=without(record, *_UNKEPT) | _verdict(record))
 
 
 def _verdict(record: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Judging(Work):
         (row,) = trajectories.rows(self._db, [pk])
         episode = trajectories.get(self._db, pk, row.revision)
         pack = self._pack(episode.domain)
-        episode = episode.model_copy(update={"tools": self.tools(episode), "policy": episode.policy or pack.policy})
+        episode = episode.replace(tools=self.tools(episode), policy=episode.policy or pack.policy)
         seed = self._seed(row.seed) if row.seed is not None else None
         case = case_of(episode, seed, judgements.played(self._db, pk), pack)
         messages = [{"role": "user", "content": Judge(_nobody, pack).prompt(case)}]

@@ -36,6 +36,7 @@ from simia_tui.model import (
     ToolCall,
     ToolSpec,
     Usage,
+    canonical_json,
     content_hash,
 )
 from simia_tui.simulate import agent
@@ -105,7 +106,7 @@ class Playing(Work):
     def _make_wanted(self, pk: int) -> Wanted:
         spec, seed = self.spec, self._seed(pk)
         pack = self._pack(seed.domain)
-        seed = seed.model_copy(update={"tools": self.tools(seed), "policy": seed.policy or pack.policy})
+        seed = seed.replace(tools=self.tools(seed), policy=seed.policy or pack.policy)
         errors = ErrorProfile(rate=spec.error_rate)
         controls = Controls(feedback=spec.feedback, errors=errors, max_steps=spec.max_steps)
         return task_of(seed, controls, spec.random_seed)
@@ -121,7 +122,7 @@ class Playing(Work):
         """Plays the episode of a task; the reply says how that went, and its tokens are those of its requests."""
         seed = self._seed(task.seed)
         origin = Origin(job=task.job, ord=task.ord, seed=seed.id)
-        wanted = self._wanted(task.seed).model_copy(update={"origin": origin})
+        wanted = self._wanted(task.seed).replace(origin=origin)
         table = Table(self, task, await self.surely(partial(calls.answered, task=task)))
         self._tables[task.ord] = table
         pack = self._pack(seed.domain)
@@ -151,7 +152,7 @@ class Playing(Work):
         assert rollout is not None
         reason = rollout.verdict.reasoning or rollout.ending.reason
         told = {"reward": rollout.reward, "termination": rollout.termination.value, "reason": reason}
-        trajectory = rollout.trajectory.model_copy(update={"meta": told})
+        trajectory = rollout.trajectory.replace(meta=told)
         hints = Hints.of(self._pack(trajectory.domain).data)
         checked, findings = checks.run(trajectory, trajectory.tools, hints)
         new = New(
@@ -240,7 +241,7 @@ class Table:
         sha = content_hash(sent)
         if known := self._paid.get((role, sha)):
             return _kept(known.popleft(), line.spec.model)
-        chars = len(json.dumps(sent, ensure_ascii=False)) + sum(len(tool.model_dump_json()) for tool in tools)
+        chars = len(json.dumps(sent, ensure_ascii=False)) + sum(len(canonical_json(tool.dump())) for tool in tools)
         worst = playing.worst(chars)
         begin = partial(
             calls.begin, task=self._task, role=role, reserve=line.cost(worst), budget_nano=playing.budget_nano
@@ -323,7 +324,7 @@ def _written(reply: Reply) -> str | None:
     """What is kept of a reply: its text, or text and calls as JSON."""
     if not reply.calls:
         return reply.text or reply.raw
-    return json.dumps({"text": reply.text, "calls": [call.model_dump() for call in reply.calls]}, ensure_ascii=False)
+    return json.dumps({"text": reply.text, "calls": [call.dump() for call in reply.calls]}, ensure_ascii=False)
 
 
 def _kept(raw: str, model: str) -> Reply:
@@ -333,6 +334,6 @@ def _kept(raw: str, model: str) -> Reply:
     except (ValueError, RecursionError):
         value = None
     if isinstance(value, dict) and value.keys() == {"text", "calls"}:
-        made = tuple(ToolCall.model_validate(call) for call in value["calls"])
+        made = tuple(ToolCall.load(call) for call in value["calls"])
         return Reply(outcome=Outcome.OK, text=value["text"], calls=made, model=model)
     return Reply(outcome=Outcome.OK, text=raw, model=model)

@@ -62,5 +62,5 @@ class SeedScreening(Work):
     def _about(self, task: Task, verdict: Screening, version: str) -> Screened:
         case = self._case(task.seed)
         # The model that was asked for, not the dated name that it answers with: the next job asks for the same one.
-        known = verdict.model_copy(update={"by": self.spec.model, "version": version})
+        known = verdict.replace(by=self.spec.model, version=version)
         return Screened(task.seed, case.revision, case.sha, known, task.job, task.ord)

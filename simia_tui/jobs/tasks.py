@@ -244,7 +244,7 @@ class Synthesis(Work):
             return "The reply holds no assistant turn that could be read."
         axes = self._writer(task.seed).axes(task.ord, self.spec.random_seed)
         aim = {"target": self.spec.target.model_dump(exclude_none=True)} if self.spec.target else {}
-        trajectory = trajectory.model_copy(update={"meta": {**trajectory.meta, "axes": axes, **aim}})
+        trajectory = trajectory.replace(meta={**trajectory.meta, "axes": axes, **aim})
         checked, found = checks.run(trajectory, tools, self._hints(seed.domain))
         findings: list[Finding] = [*said, *found, *self._missed(checked)]
         new = New(

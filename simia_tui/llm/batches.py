@@ -139,7 +139,7 @@ class Batches:
             told = Row(status if isinstance(status, int) else 200, json.dumps(response.get("body")).encode())
         else:
             told = Row(500, json.dumps({"error": error or "The row of the batch is empty."}).encode())
-        return self._client.read(told, body, max_tokens).model_copy(update={"service_tier": TIER})
+        return self._client.read(told, body, max_tokens).replace(service_tier=TIER)
 
     @property
     def _path(self) -> str:

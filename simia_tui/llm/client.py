@@ -155,9 +155,9 @@ class Client:
             reply = await self._exchange(body, max_tokens, seconds)
             level = "none"
             if reply.status_code == 200:
-                reply = reply.model_copy(update={"note": self._ask_plainly(refused.message)})
+                reply = reply.replace(note=self._ask_plainly(refused.message))
         passed = round((time.monotonic() - started) * 1000)
-        return reply.model_copy(update={"latency_ms": passed, "structured": level})
+        return reply.replace(latency_ms=passed, structured=level)
 
     def _ask_plainly(self, said: str) -> str | None:
         """Holds no reply to a schema from now on; the sentence about it, once."""
@@ -283,13 +283,11 @@ class Client:
     def _refused(self, answer: "Answer") -> Reply:
         """An answer whose status says that there is no completion; vendors do not charge for these."""
         fault = faults.of_status(answer.status_code, answer.content, answer.headers, self._host)
-        return self._failed(fault, Usage()).model_copy(
-            update={
-                "status_code": answer.status_code,
-                "request_id": self._label(answer.headers.get("x-request-id")),
-                "raw": self._start_of(answer.content),
-                "limits": limits(answer.headers),
-            }
+        return self._failed(fault, Usage()).replace(
+            status_code=answer.status_code,
+            request_id=self._label(answer.headers.get("x-request-id")),
+            raw=self._start_of(answer.content),
+            limits=limits(answer.headers),
         )
 
     def _failed(self, fault: faults.Diagnosis, used: Usage) -> Reply:

@@ -18,7 +18,6 @@ from simia_tui.model.review import (
 from simia_tui.model.trajectory import (
     Measure,
     Origin,
-    Record,
     Role,
     ToolCall,
     ToolSpec,
@@ -26,6 +25,7 @@ from simia_tui.model.trajectory import (
     Turn,
     spoken_text,
 )
+from simia_tui.model.value import Record, Value
 from simia_tui.model.work import (
     NANO,
     Api,
@@ -98,6 +98,7 @@ __all__ = [
     "Trajectory",
     "Turn",
     "Usage",
+    "Value",
     "Verdict",
     "canonical_json",
     "content_hash",

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from simia_tui.model.canonical import canonical_json
-from simia_tui.model.trajectory import Record
+from simia_tui.model.value import Record, Value
 
 Kind = Literal["seed", "episode"]
 
@@ -50,7 +50,7 @@ class Fault(StrEnum):
     OTHER = "other"
 
 
-class Finding(Record):
+class Finding(Value, frozen=True):
     """What a rule saw. `turn` and `call` are positions from 0; `before` is the text that a repair replaced."""
 
     rule: str

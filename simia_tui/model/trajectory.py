@@ -4,24 +4,13 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from simia_tui.model.canonical import canonical_json, text_hash
+from simia_tui.model.value import Value, plain
 
 Role = Literal["system", "user", "assistant", "tool"]
 
 
-class Record(BaseModel):
-    """Base of all value types: immutable, and strict about unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def dump(self) -> dict[str, Any]:
-        """A plain dict without the fields that hold their default; the form that is hashed and stored."""
-        return self.model_dump(exclude_defaults=True)
-
-
-class ToolSpec(Record):
+class ToolSpec(Value, frozen=True, gc=False):
     """One tool as declared to the agent; `parameters` is a JSON Schema, `extra` what else the source said."""
 
     name: str
@@ -46,7 +35,7 @@ def _canonical(spec: ToolSpec) -> str:
     return text
 
 
-class ToolCall(Record):
+class ToolCall(Value, frozen=True, gc=False):
     """A call of a tool. `arguments` is None where they could not be read as an object.
 
     `raw` keeps the original text of the arguments when it was not a JSON object as it stood.
@@ -58,7 +47,7 @@ class ToolCall(Record):
     raw: str | None = None
 
 
-class Turn(Record):
+class Turn(Value, frozen=True, gc=False):
     """One message. An assistant turn may hold text and calls side by side; a tool turn answers one call.
 
     `loss` is None where the source says nothing: then assistant turns are trained on and others are not.
@@ -76,7 +65,7 @@ class Turn(Record):
     requestor: Literal["assistant", "user"] = "assistant"
 
 
-class Origin(Record):
+class Origin(Value, frozen=True):
     """Where a simulated trajectory came from: a job and the number of its task, or a training run; and the seed's id.
 
     What a run's policy played at `step` (from 1) is a `member` of a `group` (both from 0).
@@ -91,7 +80,7 @@ class Origin(Record):
     member: int | None = None
 
 
-class Trajectory(Record):
+class Trajectory(Value, frozen=True, dict=True):
     """An ordered list of turns with its policy (system text) and tool specs.
 
     `id` is the SHA-256 of policy, tools, turns and origin. `domain` and `meta` (task ids, reward and the
@@ -108,7 +97,8 @@ class Trajectory(Record):
     @cached_property
     def id(self) -> str:
         """64 hexadecimal digits; equal content gives equal ids on every machine."""
-        fields = self.model_dump(exclude_defaults=True, exclude={"domain", "meta", "tools"})
+        own = {"policy": self.policy, "turns": self.turns, "origin": self.origin}
+        fields = {name: plain(value) for name, value in own.items() if value not in (None, ())}
         parts = [f'"{name}":{canonical_json(fields[name])}' for name in sorted(fields)]
         if self.tools != ():
             # Between "policy" and "turns" in the order of names; rows that share their tools share this text.
@@ -123,16 +113,10 @@ class Trajectory(Record):
 
     def with_turns(self, turns: tuple[Turn, ...]) -> "Trajectory":
         """The same trajectory with other turns."""
-        return self.model_copy(update={"turns": turns})
-
-    def model_copy(self, *, update: Any = None, deep: bool = False) -> "Trajectory":
-        """A copy whose `id` is computed anew."""
-        copy = super().model_copy(update=update, deep=deep)
-        copy.__dict__.pop("id", None)
-        return copy
+        return self.replace(turns=turns)
 
 
-class Measure(Record):
+class Measure(Value, frozen=True):
     """The figures of a trajectory that lists show, filter and sort by."""
 
     turns: int = 0

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from simia_tui.model.trajectory import Record
+from simia_tui.model.value import Record
 
 NANO = 1_000_000_000
 """Costs are kept as whole numbers of 1e-9 USD."""

@@ -138,7 +138,7 @@ def open_arena(
 def as_task(errand: Errand, **changes: Any) -> tasks.Task:
     """An errand of the demo as a task: its goal and hidden state travel with the trajectory."""
     meta = {**errand.seed.meta, "goal": errand.goal, "ledger": errand.ledger}
-    return tasks.Task(errand.seed.model_copy(update={"meta": meta, **changes}))
+    return tasks.Task(errand.seed.replace(meta=meta, **changes))
 
 
 def brief(errand: Errand) -> tasks.Task:

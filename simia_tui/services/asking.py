@@ -23,12 +23,12 @@ def addressed(spec: S, settings: Settings, role: Role, model: str | None = None)
         raise UsageError("The concurrency must be at least 1.")
     if spec.budget_usd is not None and spec.budget_usd <= 0:
         raise UsageError("The budget must be more than 0 USD.")
-    spec = spec.model_copy(update=asked_of(settings, role, model))
+    spec = spec.replace(**asked_of(settings, role, model))
     if spec.batch:
         if spec.demo:
             raise UsageError("The offline demo takes no batches; leave --batch out, or set up an endpoint.")
         # A batch has its own price, which no tier makes cheaper.
-        spec = spec.model_copy(update={"service_tier": None})
+        spec = spec.replace(service_tier=None)
     if spec.budget_usd is not None:
         require_price(spec)
     return spec

@@ -13,7 +13,7 @@ def body(db: sqlite3.Connection, pk: int) -> Trajectory:
     masked = cards.masked_turns(db, pk)
     if not masked:
         return found
-    turns = (t.model_copy(update={"loss": False}) if n in masked else t for n, t in enumerate(found.turns))
+    turns = (t.replace(loss=False) if n in masked else t for n, t in enumerate(found.turns))
     return found.with_turns(tuple(turns))
 
 

@@ -112,7 +112,7 @@ class FileCheck:
         if row.trajectory is None:
             return _Done({"row": row.number, "verdict": "unreadable", "reason": row.reason}, None)
         checked, findings = checks.run(row.trajectory, row.trajectory.tools or self._tools, self._hints)
-        listed = [finding.model_dump(mode="json", exclude_defaults=True) for finding in findings]
+        listed = [finding.dump() for finding in findings]
         entry = {"row": row.number, "verdict": verdict_of(findings).value, "findings": listed}
         if not writes:
             return _Done(entry, None)

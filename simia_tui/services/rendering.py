@@ -45,7 +45,7 @@ def rendered(
         said = prefilter.remarks(trajectories.findings(db, pk))
         return prefilter.Writer(pack, seed, tools, said).prompt()
     version = pack.template(kind).version
-    text = _of_session(kind, pack, seed.model_copy(update={"tools": tools}))
+    text = _of_session(kind, pack, seed.replace(tools=tools))
     messages = [{"role": "user", "content": text}]
     return Prompt(messages, content_hash(messages), version)
 

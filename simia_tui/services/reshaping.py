@@ -67,8 +67,8 @@ def split(body: Trajectory, index: int, second: str) -> Reshaped:
     if offset < 0 or not text[:offset].strip():
         raise UsageError("The turn has no such words behind its beginning; write the first words of the second part.")
     parts = (
-        turn.model_copy(update={"content": text[:offset].rstrip(), "tool_calls": ()}),
-        turn.model_copy(update={"content": text[offset:], "reasoning": None}),
+        turn.replace(content=text[:offset].rstrip(), tool_calls=()),
+        turn.replace(content=text[offset:], reasoning=None),
     )
     return _whole(body, body.with_turns((*body.turns[:index], *parts, *body.turns[index + 1 :]))), index + 1
 
@@ -85,12 +85,10 @@ def merge(body: Trajectory, index: int) -> Reshaped:
         raise UsageError("Only two turns of one speaker in a row can be merged; delete what stands between first.")
     texts = [part for part in (turn.content, following.content) if part]
     thoughts = [part for part in (turn.reasoning, following.reasoning) if part]
-    merged = turn.model_copy(
-        update={
-            "content": "\n\n".join(texts) or None,
-            "reasoning": "\n\n".join(thoughts) or None,
-            "tool_calls": (*turn.tool_calls, *following.tool_calls),
-        }
+    merged = turn.replace(
+        content="\n\n".join(texts) or None,
+        reasoning="\n\n".join(thoughts) or None,
+        tool_calls=(*turn.tool_calls, *following.tool_calls),
     )
     turns = (*body.turns[:index], merged, *body.turns[index + 2 :])
     return _whole(body, body.with_turns(turns)), index
@@ -132,6 +130,6 @@ def save(
     """
     if trajectories.get(db, pk).turns != before.turns:
         raise UsageError("The trajectory was changed meanwhile; look at it again.")
-    findings = [f.model_copy(update={"repaired": False}) for f in reviewing.check(workspace, after)[1]]
+    findings = [f.replace(repaired=False) for f in reviewing.check(workspace, after)[1]]
     decisions.edit(db, pk, after, findings, reviewer)
     return findings

@@ -157,7 +157,7 @@ def settle(
         old, new = bodies(db, chosen[0])
         body = mixed(old, new, mix)
         _, findings = reviewing.check(workspace, body)
-        made = Remade(body, [f.model_copy(update={"repaired": False}) for f in findings])
+        made = Remade(body, [f.replace(repaired=False) for f in findings])
     return remakes.settle(db, chosen, taken, reviewer, made)
 
 

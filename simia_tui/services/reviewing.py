@@ -38,7 +38,7 @@ def recheck(workspace: Workspace, db: sqlite3.Connection, pk: int) -> Recheck:
     What only the reply could tell, and repairs that were made, are not looked for again.
     """
     _, found = check(workspace, trajectories.get(db, pk))
-    now = [finding.model_copy(update={"repaired": False}) for finding in found]
+    now = [finding.replace(repaired=False) for finding in found]
     then = [one for one in trajectories.findings(db, pk) if one.rule in checks.RULES and not one.repaired]
     had, has = {_key(one) for one in then}, {_key(one) for one in now}
     came = [one for one in now if _key(one) not in had]
@@ -91,13 +91,13 @@ def edit_turn(
     if not 0 <= index < len(body.turns):
         raise UsageError(f"Trajectory {pk} has turns 1 to {len(body.turns)}; there is no turn {index + 1}.")
     old = body.turns[index]
-    turn = old.model_copy(update={"content": content, "tool_calls": _calls(old, calls)})
+    turn = old.replace(content=content, tool_calls=_calls(old, calls))
     if turn == old:
         raise UsageError("Nothing was changed.")
     edited = body.with_turns((*body.turns[:index], turn, *body.turns[index + 1 :]))
     _, findings = check(workspace, edited)
     # A repair that the rules propose for a person's own words is shown, not made.
-    decisions.edit(db, pk, edited, [f.model_copy(update={"repaired": False}) for f in findings], reviewer)
+    decisions.edit(db, pk, edited, [f.replace(repaired=False) for f in findings], reviewer)
     return findings
 
 
@@ -111,7 +111,7 @@ def _call(before: ToolCall, name: str, text: str) -> ToolCall:
     if before.arguments is None and text == (before.raw or "") and name == before.name:
         return before
     arguments = parse_arguments(text, name)
-    return before.model_copy(update={"name": name, "arguments": arguments, "raw": None})
+    return before.replace(name=name, arguments=arguments, raw=None)
 
 
 def parse_arguments(text: str, name: str) -> dict[str, object]:

@@ -52,7 +52,7 @@ def plan_rollouts(
     if spec.budget_usd is not None:
         for part in parts.values():
             require_price(part)
-    spec = spec.model_copy(update={"parts": {name: part for name, part in parts.items() if not _same(part, spec)}})
+    spec = spec.replace(parts={name: part for name, part in parts.items() if not _same(part, spec)})
     everyone_demo = spec.demo and all(part.base_url is None for part in parts.values())
     chosen = demo_seeds(db, spec.random_seed) if everyone_demo else _playable(db, domain)
     return Plan(spec, draw(chosen, n, spec.random_seed))
@@ -88,7 +88,7 @@ def demo_seeds(db: sqlite3.Connection, random_seed: int) -> list[int]:
     from simia_tui.demo.errands import errands
 
     made = [
-        errand.seed.model_copy(update={"meta": {**errand.seed.meta, "goal": errand.goal, "ledger": errand.ledger}})
+        errand.seed.replace(meta={**errand.seed.meta, "goal": errand.goal, "ledger": errand.ledger})
         for errand in errands(KNOWN, random_seed)
     ]
     news = []

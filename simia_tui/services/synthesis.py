@@ -69,7 +69,7 @@ def plan(
     spec = addressed(spec, settings, "simulator", model)
     if spec.demo:
         # The demo model varies little outside its own domain, and everybody knows it.
-        spec = spec.model_copy(update={"most_copies": None})
+        spec = spec.replace(most_copies=None)
     return Plan(spec, draw(seeds, n, random_seed))
 
 
@@ -112,7 +112,7 @@ class Forecast(NamedTuple):
 def preview(planned: Plan, n: int = PREVIEW) -> Plan:
     """The same job with the first few of its seeds, as a job of its own that sends its requests one by one."""
     changes = {"concurrency": min(n, planned.spec.concurrency), "batch": False}
-    return Plan(planned.spec.model_copy(update=changes), planned.seeds[:n])
+    return Plan(planned.spec.replace(**changes), planned.seeds[:n])
 
 
 def forecast(db: sqlite3.Connection, job: Job, planned: Plan) -> Forecast:

@@ -132,13 +132,8 @@ def simulated(settings: Settings, spec: TrainSpec, model: str | None = None) -> 
         if model is not None:
             raise UsageError(f"No endpoint is set up, so {model} cannot be asked; add one to simia.toml.")
         return spec
-    return spec.model_copy(
-        update={
-            "endpoint": endpoint.name,
-            "base_url": endpoint.base_url,
-            "simulator": model or endpoint.model,
-            "key_env": endpoint.key_env,
-        }
+    return spec.replace(
+        endpoint=endpoint.name, base_url=endpoint.base_url, simulator=model or endpoint.model, key_env=endpoint.key_env
     )
 
 

@@ -49,8 +49,8 @@ def with_ids(turn: Turn, first: int, taken: frozenset[str]) -> Turn:
         while own is None or own in used:
             own, number = f"call_{number}", number + 1
         used.add(own)
-        calls[position] = call.model_copy(update={"call_id": own})
-    return turn.model_copy(update={"tool_calls": tuple(calls)})
+        calls[position] = call.replace(call_id=own)
+    return turn.replace(tool_calls=tuple(calls))
 
 
 def checked(

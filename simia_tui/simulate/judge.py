@@ -161,7 +161,7 @@ class Judge:
         def read(text: str) -> Sample:
             sample = read_verdict(text)
             cited = tuple(turn for turn in sample.evidence_turns if turn < turns)
-            return sample.model_copy(update={"evidence_turns": cited})
+            return sample.replace(evidence_turns=cited)
 
         try:
             return await converse(ask, request, read, record, self._patience)

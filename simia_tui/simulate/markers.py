@@ -167,7 +167,7 @@ def _call_turn(body: str, turn: int, findings: list[Finding]) -> Draft:
         if value is not None and isinstance(value.get("name"), str):
             what = "The call of this turn was broken JSON and was mended."
             mended = _say("reply.json-repaired", Severity.WARNING, what, turn, body)
-            findings.append(mended.model_copy(update={"repaired": True}))
+            findings.append(mended.replace(repaired=True))
     calls = [_call(item) for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict)]
     if not calls or not all(call.name for call in calls):
         what = "The call of this turn could not be read; its text is kept as it came."

@@ -22,7 +22,7 @@ def case_of(episode: Trajectory, seed: Trajectory | None, record: Mapping[str, A
     """
     known = record or {}
     source = seed if seed is not None and record is not None else episode
-    wanted = source.model_copy(update={"policy": episode.policy, "tools": episode.tools})
+    wanted = source.replace(policy=episode.policy, tools=episode.tools)
     ending = known.get("ending") or {"termination": Termination.USER_DONE}
     return Case(
         task=task_of(wanted, Controls(), 0),

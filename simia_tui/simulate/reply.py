@@ -64,7 +64,7 @@ def continuation(text: str, kept: Sequence[Turn]) -> tuple[tuple[Turn, ...], lis
     echo = _echo(drafts, kept)
     shift = len(kept) - echo
     tail = link([*map(_draft, kept), *drafts[echo:]])[len(kept) :]
-    placed = [f.model_copy(update={"turn": (f.turn or 0) + shift}) for f in findings if (f.turn or 0) >= echo]
+    placed = [f.replace(turn=(f.turn or 0) + shift) for f in findings if (f.turn or 0) >= echo]
     if not ended:
         placed.append(_no_end(len(kept) + len(tail) - 1))
     return tail, placed
@@ -114,7 +114,7 @@ def _script(text: str) -> markers.Script:
             break
         turn, problem = _turn(piece)
         if problem is not None:
-            findings.append(problem.model_copy(update={"turn": len(turns)}))
+            findings.append(problem.replace(turn=len(turns)))
         turns.append(turn)
     return markers.Script(turns, findings, ended)
 

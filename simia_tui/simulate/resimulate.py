@@ -115,4 +115,4 @@ def _joined(came: Trajectory, checked: Trajectory, turn: int, findings: list[Fin
     def made(finding: Finding) -> bool:
         return in_place and finding.turn is not None and finding.turn >= turn
 
-    return Ending(body, [f if made(f) else f.model_copy(update={"repaired": False}) for f in findings])
+    return Ending(body, [f if made(f) else f.replace(repaired=False) for f in findings])

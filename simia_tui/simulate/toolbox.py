@@ -204,7 +204,7 @@ def _lasting(entry: Entry) -> bool:
 def _adopted(record: list[AskedCall], own: list[AskedCall]) -> tuple[int, ...]:
     """Puts the requests of one call on the record of the episode; returns their numbers there."""
     numbers = tuple(range(len(record), len(record) + len(own)))
-    record.extend(asked.model_copy(update={"n": n}) for n, asked in zip(numbers, own, strict=True))
+    record.extend(asked.replace(n=n) for n, asked in zip(numbers, own, strict=True))
     return numbers
 
 

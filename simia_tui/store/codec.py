@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
+import msgspec
 import zstandard
-from pydantic_core import from_json
 
-from simia_tui.model import Record, Trajectory, canonical_json
+from simia_tui.model import Record, Trajectory, Turn, Value, canonical_json
 
 LEVEL = 3
 _MAX_BYTES = 1 << 30
@@ -22,20 +22,30 @@ def unpack(blob: bytes) -> str:
     return zstandard.decompress(blob, max_output_size=_MAX_BYTES).decode("utf-8", "surrogatepass")
 
 
+class Body(Value, frozen=True):
+    """What is stored once per revision of a trajectory; policy, tools and origin are stored apart."""
+
+    turns: tuple[Turn, ...] = ()
+    meta: dict[str, Any] = {}
+
+
 def encode_body(trajectory: Trajectory) -> bytes:
-    """What is stored once per revision; policy, tools and origin are stored apart."""
-    return pack(trajectory.model_dump_json(exclude_defaults=True, include={"turns", "meta"}))
+    """The body of a trajectory as a blob."""
+    body = Body(turns=trajectory.turns, meta=trajectory.meta)
+    try:
+        return zstandard.compress(msgspec.json.encode(body), LEVEL)
+    except UnicodeEncodeError:
+        # Half of a surrogate pair, which a text may hold; Python's slower encoder takes it.
+        return pack(json.dumps(body.dump()))
 
 
-def decode_body(blob: bytes) -> dict[str, Any]:
-    """`turns` and `meta` as plain values."""
+def decode_body(blob: bytes) -> Body:
+    """The body in a blob."""
     text = unpack(blob)
     try:
-        body: dict[str, Any] = from_json(text)
-    except (ValueError, TypeError):
-        # Half of a surrogate pair, which a text may hold; Python's slower parser takes it.
-        body = json.loads(text)
-    return body
+        return msgspec.json.decode(text, type=Body)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return Body.load(json.loads(text))
 
 
 def to_json(record: Record) -> str:

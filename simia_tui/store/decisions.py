@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+import msgspec
+
 from simia_tui.model import Decision, Fault, Finding, Kind, Measure, Status, Trajectory, verdict_of
 from simia_tui.store import trajectories
 from simia_tui.store.connection import write
@@ -239,7 +241,7 @@ def _switch_revision(db: sqlite3.Connection, pk: int, old: int, new: int) -> Non
     db.execute(
         "UPDATE trajectories SET title = ?, verdict = ?, findings = ?, turns = ?, calls = ?, observations = ?,"
         " errors = ?, words = ? WHERE pk = ?",
-        (trajectories.title_of(body), verdict_of(findings), len(findings), *measure.model_dump().values(), pk),
+        (trajectories.title_of(body), verdict_of(findings), len(findings), *msgspec.structs.astuple(measure), pk),
     )
 
 

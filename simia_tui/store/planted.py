@@ -11,7 +11,9 @@ import time
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from simia_tui.model import Fault, Finding, Measure, Status, Trajectory, Turn, verdict_of
+import msgspec
+
+from simia_tui.model import Fault, Finding, Measure, Status, Trajectory, verdict_of
 from simia_tui.store import trajectories
 from simia_tui.store.codec import decode_body, encode_body
 from simia_tui.store.connection import write
@@ -55,7 +57,7 @@ _COLUMNS = "pk, reviewer, source, revision, defect, turn"
 
 def add(db: sqlite3.Connection, copy: Planted, body: Trajectory, findings: Sequence[Finding]) -> bool:
     """Stores a copy; False where another took the same place meanwhile."""
-    told = json.dumps([finding.model_dump(mode="json", exclude_defaults=True) for finding in findings])
+    told = json.dumps([finding.dump() for finding in findings])
     with write(db):
         cursor = db.execute(
             f"INSERT OR IGNORE INTO planted ({_COLUMNS}, at, findings, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -84,14 +86,13 @@ def get(db: sqlite3.Connection, pk: int) -> Trajectory:
     """The body of a copy, with the policy and the tools of its source."""
     source, revision, blob = db.execute("SELECT source, revision, data FROM planted WHERE pk = ?", (pk,)).fetchone()
     body = decode_body(blob)
-    turns = tuple(Turn.model_validate(turn) for turn in body["turns"])
-    return trajectories.get(db, source, revision).model_copy(update={"turns": turns, "meta": body.get("meta", {})})
+    return trajectories.get(db, source, revision).replace(turns=body.turns, meta=body.meta)
 
 
 def findings(db: sqlite3.Connection, pk: int) -> list[Finding]:
     """What the rules find in a copy."""
     (told,) = db.execute("SELECT findings FROM planted WHERE pk = ?", (pk,)).fetchone()
-    return [Finding.model_validate(finding) for finding in json.loads(told)]
+    return [Finding.load(finding) for finding in json.loads(told)]
 
 
 def row(db: sqlite3.Connection, pk: int) -> Row | None:
@@ -109,7 +110,7 @@ def row(db: sqlite3.Connection, pk: int) -> Row | None:
         verdict=verdict_of(told),
         title=trajectories.title_of(body),
         findings=len(told),
-        **Measure.of(body).model_dump(),
+        **msgspec.structs.asdict(Measure.of(body)),
     )
 
 

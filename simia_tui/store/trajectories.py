@@ -13,6 +13,8 @@ from functools import lru_cache
 from math import inf
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from simia_tui.errors import UsageError
 from simia_tui.model import (
     Fault,
@@ -20,6 +22,7 @@ from simia_tui.model import (
     Kind,
     Measure,
     Origin,
+    Severity,
     Status,
     ToolSpec,
     Trajectory,
@@ -29,7 +32,7 @@ from simia_tui.model import (
     spoken_text,
     verdict_of,
 )
-from simia_tui.store.codec import decode_body, encode_body, to_json
+from simia_tui.store.codec import decode_body, encode_body
 from simia_tui.store.connection import write
 from simia_tui.store.fields import ORDERS
 from simia_tui.store.query import Query
@@ -134,7 +137,7 @@ def _insert(db: sqlite3.Connection, new: New, now: float) -> int | None:
             title_of(checked),
             _policy(db, trajectory.policy),
             _toolset(db, trajectory.tools),
-            *measure.model_dump().values(),
+            *msgspec.structs.astuple(measure),
             len(new.findings),
             new.demo,
             new.format,
@@ -261,7 +264,8 @@ def _toolset(db: sqlite3.Connection, tools: tuple[ToolSpec, ...]) -> int | None:
 
 def _tools(db: sqlite3.Connection, ids: list[str], tools: tuple[ToolSpec, ...]) -> str:
     for sha, tool in zip(ids, tools, strict=True):
-        db.execute("INSERT OR IGNORE INTO tools (id, name, spec) VALUES (?, ?, ?)", (sha, tool.name, to_json(tool)))
+        spec = canonical_json(tool.dump())
+        db.execute("INSERT OR IGNORE INTO tools (id, name, spec) VALUES (?, ?, ?)", (sha, tool.name, spec))
     found = (db.execute("SELECT pk FROM tools WHERE id = ?", (sha,)).fetchone()[0] for sha in ids)
     return canonical_json(list(found))
 
@@ -335,14 +339,14 @@ def get(db: sqlite3.Connection, pk: int, revision: int | None = None) -> Traject
     if found is None:
         raise UsageError(f"There is no trajectory {pk}" + (f" with revision {revision}." if revision else "."))
     domain, policy, tools, blob, *made = found
-    return Trajectory.model_validate(
-        {
-            "domain": domain,
-            "policy": policy,
-            "tools": _load_tools(db, json.loads(tools)) if tools else (),
-            "origin": _origin(*made),
-            **decode_body(blob),
-        }
+    body = decode_body(blob)
+    return Trajectory(
+        domain=domain,
+        policy=policy,
+        tools=_load_tools(db, json.loads(tools)) if tools else (),
+        turns=body.turns,
+        origin=_origin(*made),
+        meta=body.meta,
     )
 
 
@@ -353,16 +357,16 @@ def _origin(job: int | None, ord_: int | None, seed: str | None, run: int | None
     return Origin(job=job, ord=ord_, seed=seed) if job is not None else None
 
 
-def _load_tools(db: sqlite3.Connection, pks: list[int]) -> list[ToolSpec]:
+def _load_tools(db: sqlite3.Connection, pks: list[int]) -> tuple[ToolSpec, ...]:
     marks = ",".join("?" * len(pks))
     found = dict(db.execute(f"SELECT pk, spec FROM tools WHERE pk IN ({marks})", pks).fetchall())
-    return [_spec(found[pk]) for pk in pks]
+    return tuple(_spec(found[pk]) for pk in pks)
 
 
 @lru_cache(maxsize=1024)
 def _spec(text: str) -> ToolSpec:
     """The spec that JSON text holds; trajectories that share their tools share the objects."""
-    return ToolSpec.model_validate_json(text)
+    return ToolSpec.load(json.loads(text))
 
 
 def find(db: sqlite3.Connection, name: str) -> int:
@@ -402,8 +406,18 @@ def findings(db: sqlite3.Connection, pk: int, revision: int | None = None) -> li
         " WHERE f.trajectory = ? AND f.revision = coalesce(?, t.revision) ORDER BY f.n",
         (pk, revision),
     ).fetchall()
-    names = ("rule", "severity", "message", "turn", "call", "repaired", "before")
-    return [Finding.model_validate(dict(zip(names, values, strict=True))) for values in found]
+    return [
+        Finding(
+            rule=rule,
+            severity=Severity(severity),
+            message=message,
+            turn=turn,
+            call=call,
+            repaired=bool(repaired),
+            before=before,
+        )
+        for rule, severity, message, turn, call, repaired, before in found
+    ]
 
 
 def counts(db: sqlite3.Connection) -> dict[tuple[Kind, Status], int]:

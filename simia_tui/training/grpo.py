@@ -155,7 +155,7 @@ def make_trainer(
         args=config,
         train_dataset=Dataset.from_list(tasks.rows(kept)),
         processing_class=tokenizer,
-        peft_config=trainers.lora(profile.model_copy(update={"full_modules": ()})),
+        peft_config=trainers.lora(profile.replace(full_modules=())),
         rollout_func=player,
     )
 

@@ -70,7 +70,7 @@ class Keeper:
             played = played.with_turns((*played.turns, said))
         seed = self._tasks[rollout.task].id
         origin = Origin(seed=seed, run=self._record.id, step=step, group=rollout.group, member=rollout.member)
-        return played.model_copy(update={"meta": meta, "origin": origin})
+        return played.replace(meta=meta, origin=origin)
 
     def _new(self, rollout: Rollout, trajectory: Trajectory, path: str, row: int) -> New:
         checked, findings = checks.run(trajectory)

@@ -80,7 +80,7 @@ def settle(spec: TrainSpec, profile: Profile) -> Practice:
         given["steps"] = spec.max_steps
     if spec.batch_size is not None:
         given["micro"] = spec.batch_size
-    settled = base.model_copy(update=given)
+    settled = base.replace(**given)
     for name in ("groups", "learning_rate", "temperature", "max_turns", "turn_tokens", "steps", "micro"):
         if getattr(settled, name) <= 0:
             raise UsageError(f"{name.replace('_', ' ').capitalize()} must be above 0; leave it out.")
@@ -92,7 +92,7 @@ def settle(spec: TrainSpec, profile: Profile) -> Practice:
         raise UsageError("A turn may not be longer than the conversation; lower --turn-tokens.")
     if settled.loss_type not in LOSS_TYPES:
         raise UsageError(f"There is no loss type {settled.loss_type!r}; choose one of {', '.join(LOSS_TYPES)}.")
-    return settled.model_copy(update={"micro": divisor(settled.rollouts, settled.micro)})
+    return settled.replace(micro=divisor(settled.rollouts, settled.micro))
 
 
 def divisor(rollouts: int, wanted: int) -> int:

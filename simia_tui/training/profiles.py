@@ -135,7 +135,7 @@ def settle(spec: TrainSpec) -> Profile:
         given["quantize"] = spec.quantize
     if "lora_rank" in given:
         given["lora_alpha"] = given["lora_rank"] * base.lora_alpha // base.lora_rank
-    return base.model_copy(update=given)
+    return base.replace(**given)
 
 
 def planned_steps(settled: Profile, mean_length: float) -> int | None:

@@ -57,7 +57,7 @@ def _playable(trajectory: Trajectory) -> bool:
 
 def opening_key(trajectory: Trajectory) -> str:
     """Equal for trajectories with the same policy, tools and turns."""
-    return trajectory.model_copy(update={"origin": None}).id
+    return trajectory.replace(origin=None).id
 
 
 def fitting(lengths: Sequence[int], room: int) -> list[int]:

@@ -172,8 +172,8 @@ ROWS = [
     Row("call.arguments-unparsable", with_call(GOOD), with_call(call(raw='{"seat": "ai')), 1, ERROR, "cannot be read"),
     Row(
         "call.lost",
-        with_call(GOOD).model_copy(update={"meta": {"lost_calls": 0}}),
-        with_call(ToolCall(name="")).model_copy(update={"meta": {"lost_calls": 1}}),
+        with_call(GOOD).replace(meta={"lost_calls": 0}),
+        with_call(ToolCall(name="")).replace(meta={"lost_calls": 1}),
         1,
         INFO,
         "did not keep its calls: 1 call is blank",
@@ -401,7 +401,7 @@ def test_a_boolean_is_no_integer() -> None:
 
 
 def test_an_argument_unknown_to_an_inferred_schema_is_a_warning() -> None:
-    inferred = BOOK.model_copy(update={"extra": {"inferred": True}})
+    inferred = BOOK.replace(extra={"inferred": True})
     _, findings = checks.run(with_call(call(seat="aisle", x=1), tools=(inferred,)))
     assert [(finding.rule, finding.severity) for finding in findings] == [("call.unknown-argument", WARNING)]
 
@@ -450,7 +450,7 @@ def test_a_read_beside_a_write_is_not_compared() -> None:
 
 
 def test_parallel_calls_pair_by_id_in_any_order() -> None:
-    first, second = (GOOD.model_copy(update={"call_id": key}) for key in ("a", "b"))
+    first, second = (GOOD.replace(call_id=key) for key in ("a", "b"))
     swapped = visit(says(None, first, second), seen(call_id="b"), seen(call_id="a"))
     assert checks.run(swapped)[1] == []
     strange = visit(says(None, first), seen(call_id="z"))
@@ -476,7 +476,7 @@ def test_calls_that_the_source_lost_are_one_piece_of_news_and_no_error(raw: str 
     findings = checks.run(dialogue)[1]
     assert [(f.rule, f.severity, f.turn, f.call) for f in findings] == [("call.lost", INFO, 1, 0)]
     assert "3 calls are blank" in findings[0].message
-    unsaid = checks.run(dialogue.model_copy(update={"meta": {}}))[1]
+    unsaid = checks.run(dialogue.replace(meta={}))[1]
     assert len(of("call.arguments-unparsable", unsaid)) == len(of("call.unknown-tool", unsaid)) == 3
     assert not of("call.lost", unsaid)
 
@@ -490,7 +490,7 @@ def test_a_call_with_a_name_is_judged_also_where_others_were_lost() -> None:
 
 def test_only_the_agent_must_keep_to_the_declared_tools() -> None:
     toggle = call("toggle_data")
-    scene = visit(user().model_copy(update={"tool_calls": (toggle,)}), seen().model_copy(update={"requestor": "user"}))
+    scene = visit(user().replace(tool_calls=(toggle,)), seen().replace(requestor="user"))
     assert not of("call.unknown-tool", checks.run(scene)[1])
     assert of("call.unknown-tool", checks.run(visit(says("", toggle), seen()))[1])
 

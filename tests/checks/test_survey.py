@@ -48,7 +48,7 @@ def test_a_screen_does_not_find_what_is_not_there(screen: Screen) -> None:
 
 
 def test_a_trajectory_that_cannot_be_surveyed_meets_every_rule() -> None:
-    broken = Trajectory.model_construct(turns=(Turn.model_construct(role="nobody", content="AKIA" + "A" * 16),))
+    broken = Trajectory(turns=(Turn(role="nobody", content="AKIA" + "A" * 16),))
     with pytest.raises(KeyError):
         survey(broken, Context((), checks.Hints()))
     assert {"data.secret", checks.FAILED} & {finding.rule for finding in checks.run(broken)[1]}
@@ -68,7 +68,7 @@ def test_a_sound_trajectory_shows_nothing_but_its_calls() -> None:
 def test_a_toolbox_is_made_once_for_the_same_specs() -> None:
     spec, hints = ToolSpec(name="a"), checks.Hints()
     assert Toolbox.of((spec,), hints) is Toolbox.of((*(), spec), hints)
-    assert Toolbox.of((spec.model_copy(),), hints) is not Toolbox.of((spec,), hints)
+    assert Toolbox.of((spec.replace(),), hints) is not Toolbox.of((spec,), hints)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from simia_tui.model import ToolCall, Trajectory, Turn
 
 
 def trajectory(*calls: ToolCall, role: str = "assistant") -> Trajectory:
-    return Trajectory(turns=tuple(Turn.model_validate({"role": role, "tool_calls": (call,)}) for call in calls))
+    return Trajectory(turns=tuple(Turn.load({"role": role, "tool_calls": (call,)}) for call in calls))
 
 
 def test_a_spec_is_the_union_of_what_the_calls_show() -> None:

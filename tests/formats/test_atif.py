@@ -116,4 +116,4 @@ def test_what_cannot_be_read_is_a_reason(step, words):
 def test_fields_of_ours_that_somebody_spoilt_are_a_bad_row(read_rows):
     step = {"step_id": 1, "source": "user", "message": "u", "extra": {"simia": {"loss": "maybe", "call_id": [1]}}}
     (row,) = read_rows({"schema_version": "ATIF-v1.7", "steps": [step]})
-    assert "does not make a trajectory" in row.reason
+    assert "once wrote beside a turn" in row.reason

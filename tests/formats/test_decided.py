@@ -25,7 +25,7 @@ def test_a_pair_shares_its_prompt_up_to_the_turn_where_they_part():
 
 
 def test_completions_begin_with_the_assistant_where_they_part_at_a_result():
-    other = GOOD.with_turns((*GOOD.turns[:2], GOOD.turns[2].model_copy(update={"content": "none"}), GOOD.turns[3]))
+    other = GOOD.with_turns((*GOOD.turns[:2], GOOD.turns[2].replace(content="none"), GOOD.turns[3]))
     row = preference_row(GOOD, other)
     assert row["prompt"] == MESSAGES[:2]
     assert [side[0]["role"] for side in (row["chosen"], row["rejected"])] == ["assistant", "assistant"]
@@ -40,9 +40,9 @@ def test_other_words_of_the_user_leave_the_policy_as_the_prompt():
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        (GOOD.model_copy(update={"policy": "x"}), "policies"),
-        (GOOD.model_copy(update={"tools": ()}), "policies or tools"),
-        (GOOD.model_copy(update={"meta": {"a": 1}}), "the same"),
+        (GOOD.replace(policy="x"), "policies"),
+        (GOOD.replace(tools=()), "policies or tools"),
+        (GOOD.replace(meta={"a": 1}), "the same"),
         (GOOD.with_turns(GOOD.turns[:2]), "no further turn"),
     ],
 )
@@ -50,7 +50,7 @@ def test_what_cannot_be_compared_is_a_reason(other, words):
     with pytest.raises(RowError, match=words):
         preference_row(GOOD, other)
     with pytest.raises(RowError, match="share no beginning"):
-        bare = GOOD.model_copy(update={"policy": None})
+        bare = GOOD.replace(policy=None)
         preference_row(bare, bare.with_turns((Turn(role="user", content="x"), *bare.turns[1:])))
 
 
@@ -61,7 +61,7 @@ def test_a_completion_begins_with_the_assistant_and_ends_with_it():
     assert row["prompt"] == MESSAGES[:2]
     assert row["label"] is False
     with pytest.raises(RowError, match="before the assistant"):
-        kto_row(GOOD.model_copy(update={"policy": None}).with_turns(GOOD.turns[1:]), True)
+        kto_row(GOOD.replace(policy=None).with_turns(GOOD.turns[1:]), True)
     with pytest.raises(RowError):
         kto_row(GOOD.with_turns(GOOD.turns[:1]), True)
 
@@ -83,7 +83,7 @@ def test_steps_hold_what_was_heard_and_end_with_the_first_bad_one():
 
 
 def finding(turn, **changes):
-    return Finding(rule="r", severity=Severity.ERROR, message="m", turn=turn).model_copy(update=changes)
+    return Finding(rule="r", severity=Severity.ERROR, message="m", turn=turn).replace(**changes)
 
 
 def test_only_standing_errors_at_a_turn_of_the_assistant_name_the_bad_step():
@@ -104,5 +104,5 @@ def test_grpo_prompts_end_before_the_assistant_and_name_their_seed():
     assert row["prompt"] == MESSAGES[:2]
     assert row["seed"] == GOOD.id
     assert row["domain"] == "library"
-    made = GOOD.model_copy(update={"origin": Origin(job=1, ord=2, seed="abc")})
+    made = GOOD.replace(origin=Origin(job=1, ord=2, seed="abc"))
     assert write_grpo(made)["seed"] == "abc"

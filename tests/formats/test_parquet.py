@@ -36,7 +36,7 @@ def test_our_file_is_known_by_content_and_keeps_meta(written):
 
 
 def test_no_column_depends_on_the_rows(written, tmp_path):
-    other = make_trajectory().tools[0].model_copy(update={"parameters": {"properties": {"x": {"enum": [1, "a"]}}}})
+    other = make_trajectory().tools[0].replace(parameters={"properties": {"x": {"enum": [1, "a"]}}})
     path = tmp_path / "other"
     with formats.open_sink(path, "parquet") as sink:
         sink.add(formats.WRITERS["parquet"].write(make_trajectory(tools=(other,))))

@@ -113,7 +113,7 @@ def test_each_issue_is_told_with_its_count_and_an_example(target, turns, severit
 
 
 def test_calls_without_declared_tools_are_told():
-    found = formats.preflight([GOOD.model_copy(update={"tools": ()})], "trl")
+    found = formats.preflight([GOOD.replace(tools=())], "trl")
     assert ["no tools are declared" in issue.reason for issue in found.issues] == [True]
 
 
@@ -125,7 +125,7 @@ def test_hermes_tells_what_it_changes():
 
 
 def test_drops_come_first():
-    found = formats.preflight([GOOD.model_copy(update={"tools": ()}), Trajectory(turns=(USER,))], "trl")
+    found = formats.preflight([GOOD.replace(tools=()), Trajectory(turns=(USER,))], "trl")
     assert [issue.severity for issue in found.issues] == ["drop", "note"]
 
 

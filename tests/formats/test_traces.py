@@ -180,7 +180,7 @@ def test_the_calls_of_a_trace_become_one_conversation(tmp_path, name, rows):
     trajectory = row.trajectory
     assert trajectory.policy == "Be kind."
     assert [turn.role for turn in trajectory.turns] == ["user", "assistant", "tool", "assistant"]
-    assert trajectory.turns[1].tool_calls[0].model_dump(exclude_defaults=True) == {
+    assert trajectory.turns[1].tool_calls[0].dump() == {
         "name": "find",
         "arguments": {"what": "it"},
         "call_id": "c1",

@@ -41,7 +41,7 @@ def test_what_a_trainer_cannot_use_is_left_out_with_a_reason(target):
 
 
 def test_axolotl_rows_hold_text_where_objects_would_be_merged():
-    row = written("axolotl", WHOLE.with_turns((*WHOLE.turns[:3], WHOLE.turns[3].model_copy(update={"loss": False}))))
+    row = written("axolotl", WHOLE.with_turns((*WHOLE.turns[:3], WHOLE.turns[3].replace(loss=False))))
     (call,) = row["messages"][2]["tool_calls"]
     assert call["function"] == {"name": "get_member", "arguments": '{"member_id": "M1"}'}
     assert row["messages"][3] == {
@@ -66,14 +66,12 @@ def test_verl_rows_take_turns_and_hold_no_struct_that_could_be_merged():
     assert all(set(message) == {"role", "content"} for message in row["messages"])
     assert row["enable_thinking"] is False
     assert "tools" not in row
-    rl = written("verl-rl", WHOLE.model_copy(update={"origin": Origin(job=1, ord=1, seed="s")}))
+    rl = written("verl-rl", WHOLE.replace(origin=Origin(job=1, ord=1, seed="s")))
     assert set(rl) == {"data_source", "prompt", "ability", "reward_model", "extra_info"}
     assert [message["role"] for message in rl["prompt"]] == ["system", "user"]
     assert json.loads(rl["reward_model"]["ground_truth"]) == [{"name": "get_member", "arguments": {"member_id": "M1"}}]
     assert (rl["data_source"], rl["extra_info"]["seed"]) == ("simia/library", "s")
-    assert rl["extra_info"]["index"] == int(
-        WHOLE.model_copy(update={"origin": Origin(job=1, ord=1, seed="s")}).id[:8], 16
-    )
+    assert rl["extra_info"]["index"] == int(WHOLE.replace(origin=Origin(job=1, ord=1, seed="s")).id[:8], 16)
 
 
 def test_hermes_rows_have_a_system_turn_and_a_tool_role():
@@ -85,7 +83,7 @@ def test_hermes_rows_have_a_system_turn_and_a_tool_role():
 
 
 def test_simia_rows_have_the_eight_columns_and_flat_tools():
-    row = written("simia-sft", WHOLE.model_copy(update={"origin": Origin(job=1, ord=1, seed="s")}))
+    row = written("simia-sft", WHOLE.replace(origin=Origin(job=1, ord=1, seed="s")))
     assert set(row) == {
         "conversations",
         "tools",
@@ -142,9 +140,7 @@ def test_each_trainer_tells_its_own_traps():
     assert said(silent, "axolotl", "neither text nor call") == "note"
     thinks = Trajectory(turns=(USER, Turn(role="assistant", content="a" * 5000, reasoning="r")))
     assert said(thinks, "verl-sft", "max_length") == said(thinks, "verl-sft", "thoughts") == "note"
-    user_calls = Trajectory(
-        turns=(USER.model_copy(update={"tool_calls": (ToolCall(name="f", arguments={}),)}), *WHOLE.turns)
-    )
+    user_calls = Trajectory(turns=(USER.replace(tool_calls=(ToolCall(name="f", arguments={}),)), *WHOLE.turns))
     assert said(user_calls, "hermes", "the user makes") == "loss"
     assert said(user_calls, "openai", "the user makes") is None
 

@@ -84,7 +84,7 @@ def drafts(text: Any, ids: Any, roles: tuple[str, ...], thought: Any) -> Any:
 
 def bare(turn: Turn, **changes: Any) -> Turn:
     """A turn without what formats of plain text do not hold."""
-    return turn.model_copy(update={"is_error": False, "requestor": "assistant", **changes})
+    return turn.replace(is_error=False, requestor="assistant", **changes)
 
 
 def relinked(turns: list[Turn]) -> tuple[Turn, ...]:
@@ -108,7 +108,7 @@ def _textual(trajectory: Trajectory, empty: str = "") -> Trajectory:
         bare(turn, content=None if turn.tool_calls and not turn.content else turn.content or empty)
         for turn in trajectory.turns
     ]
-    return trajectory.model_copy(update={"turns": relinked(turns), "policy": trajectory.policy or None})
+    return trajectory.replace(turns=relinked(turns), policy=trajectory.policy or None)
 
 
 def _merged(trajectory: Trajectory) -> Trajectory:
@@ -119,19 +119,19 @@ def _merged(trajectory: Trajectory) -> Trajectory:
         spoken = last and last.role == "assistant" and last.content and not last.tool_calls and not last.reasoning
         if spoken and turn.tool_calls and not turn.content and last and last.loss == turn.loss:
             calls = {"tool_calls": turn.tool_calls, "reasoning": turn.reasoning}
-            turns[-1] = last.model_copy(update=calls)
+            turns[-1] = last.replace(**calls)
         else:
             turns.append(turn)
     return _textual(trajectory.with_turns(tuple(turns)))
 
 
 def _unmasked(trajectory: Trajectory) -> Trajectory:
-    kept = [turn.model_copy(update={"loss": None}) for turn in cut(trajectory.turns)]
+    kept = [turn.replace(loss=None) for turn in cut(trajectory.turns)]
     return _textual(trajectory.with_turns(tuple(kept)))
 
 
 def _no_null(trajectory: Trajectory) -> Trajectory:
-    turns = [turn.model_copy(update={"content": turn.content or ""}) for turn in trajectory.turns]
+    turns = [turn.replace(content=turn.content or "") for turn in trajectory.turns]
     return trajectory.with_turns(tuple(turns))
 
 
@@ -162,11 +162,11 @@ def _sharegpt(trajectory: Trajectory) -> Trajectory:
     """ShareGPT with `function_call`: a call replaces the text beside it; no thoughts, no marks."""
     gone = {"reasoning": None, "loss": None}
     turns = [
-        turn.model_copy(update=gone | ({"content": None} if turn.tool_calls else {"content": turn.content or ""}))
+        turn.replace(**(gone | ({"content": None} if turn.tool_calls else {"content": turn.content or ""})))
         for turn in cut(trajectory.turns)
     ]
     bare_turns = relinked(turns)
-    return trajectory.model_copy(update={"turns": bare_turns, "policy": trajectory.policy or None})
+    return trajectory.replace(turns=bare_turns, policy=trajectory.policy or None)
 
 
 def _itself(trajectory: Trajectory) -> Trajectory:
@@ -230,7 +230,7 @@ def test_what_is_written_reads_back_or_loses_what_it_says(tmp_path, name, data):
     case = data.draw(made(name))
     assume(case.expected.turns)
     back = through(name, case.trajectory, tmp_path)
-    assert back.model_copy(update={"meta": {}}) == case.expected
+    assert back.replace(meta={}) == case.expected
     again = through(name, back, tmp_path)
     assert again == back
     assert again.id == back.id
@@ -257,7 +257,7 @@ def talks(draw: Any) -> list[Draft]:
 def test_rows_in_which_the_sides_take_turns_read_back_as_they_were(tmp_path, name, policy, tools, turns):
     before = Trajectory(policy=policy, tools=tools, turns=link(turns))
     back = through(name, before, tmp_path)
-    assert back.model_copy(update={"meta": {}}) == before
+    assert back.replace(meta={}) == before
 
 
 @settings(max_examples=40)
@@ -265,7 +265,7 @@ def test_rows_in_which_the_sides_take_turns_read_back_as_they_were(tmp_path, nam
 def test_an_rl_row_reads_back_as_its_prompt(tmp_path, policy, turns):
     before = Trajectory(policy=policy, turns=link([Draft("user", "first"), *turns]))
     back = through("verl-rl", before, tmp_path)
-    assert back.model_copy(update={"meta": {}}) == _prompt(before)
+    assert back.replace(meta={}) == _prompt(before)
     truth = json.loads(back.meta["reward_model"]["ground_truth"])
     assert [call["name"] for call in truth] == [call.name for _, _, call in before.calls()]
 

@@ -104,6 +104,4 @@ async def test_two_lines_share_the_slots_of_an_endpoint() -> None:
 def test_costs_are_of_the_line_s_own_model() -> None:
     one = line(Slots(Pacer(1)))
     assert one.cost(Usage(prompt=10, completion=1)) == 20_000
-    assert (
-        one.price(GOOD.model_copy(update={"usage": Usage(prompt=10, completion=1), "service_tier": "flex"})) == 10_000
-    )
+    assert one.price(GOOD.replace(usage=Usage(prompt=10, completion=1), service_tier="flex")) == 10_000

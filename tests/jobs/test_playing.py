@@ -215,7 +215,7 @@ def test_episodes_are_judged_anew_and_nothing_is_decided(bench: Bench) -> None:
     played = bench.work(bench.queue(3))
     planned = rollouts.plan_judgements(bench.db, Settings(), Query.parse("episode", f"job:{played.id}"), samples=2)
     assert len(planned.chosen) == 6
-    spec = planned.spec.model_copy(update={**bench.asked(model="judge-2"), "demo": False})
+    spec = planned.spec.replace(**bench.asked(model="judge-2"), demo=False)
     job = bench.work(jobs.create(bench.db, spec, planned.chosen))
     assert (job.status, job.done, job.kind) == (JobStatus.DONE, 6, "judge")
     assert rollouts.rewards(bench.db, job.id) == (6, 0, 0)
@@ -229,7 +229,7 @@ def test_a_verdict_that_cannot_be_read_is_none(bench: Bench, faultserver: Module
     played = bench.work(bench.queue(1))
     planned = rollouts.plan_judgements(bench.db, Settings(), Query.parse("episode", f"job:{played.id}"))
     with faultserver.FaultServer() as silly:
-        spec = planned.spec.model_copy(update={**bench.asked(silly.base_url), "demo": False})
+        spec = planned.spec.replace(**bench.asked(silly.base_url), demo=False)
         job = bench.work(jobs.create(bench.db, spec, planned.chosen))
     assert (job.status, job.failed) == (JobStatus.FAILED, 1)
     assert rollouts.rewards(bench.db, job.id) == (0, 0, 0)

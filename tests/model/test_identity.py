@@ -28,7 +28,9 @@ TURNS = st.builds(
 )
 def test_the_id_is_the_hash_of_all_that_is_not_a_default(policy: Any, tools: Any, turns: Any, origin: Any) -> None:
     made = Trajectory(domain="any", policy=policy, tools=tools, turns=turns, origin=origin, meta={"x": 1})
-    assert made.id == content_hash(made.model_dump(exclude_defaults=True, exclude={"domain", "meta"}))
+    assert made.id == content_hash(
+        {name: value for name, value in made.dump().items() if name not in ("domain", "meta")}
+    )
 
 
 def test_ids_are_what_they_have_always_been() -> None:
@@ -49,4 +51,4 @@ def test_equal_content_in_other_objects_has_the_same_id() -> None:
     one, other = (Trajectory(tools=(ToolSpec(name="a", parameters={"x": 1, "y": 2}),)) for _ in range(2))
     turned = Trajectory(tools=(ToolSpec(name="a", parameters={"y": 2, "x": 1}),))
     assert one.id == other.id == turned.id
-    assert one.id != one.model_copy(update={"tools": ()}).id
+    assert one.id != one.replace(tools=()).id

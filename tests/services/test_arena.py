@@ -79,7 +79,7 @@ async def test_the_tools_of_an_mcp_server_are_executed(workspace: Workspace, mon
     server = Server(find_member=text('{"member_id": "M-1"}'), other=text("no"))
     commands: list[str] = []
     monkeypatch.setattr(arena, "stdio", lambda command: commands.append(command) or server.connect)
-    spec = SPEC.model_copy(update={"mcp": "python desk.py"})
+    spec = SPEC.replace(mcp="python desk.py")
     made = arena.SimulatedArena(workspace, spec, Practice(max_turns=12), [arena.as_task(ERRAND)], arena.demo_model(0))
     async with made as opened:
         (episode,) = await opened.group(0, 1)

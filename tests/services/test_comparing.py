@@ -57,7 +57,7 @@ def test_the_two_jobs_differ_in_the_prompt_alone(
 ) -> None:
     a, b = jobs.job(db, started.job_a), jobs.job(db, started.job_b)
     assert isinstance(a.spec, SynthesizeSpec) and isinstance(b.spec, SynthesizeSpec)
-    assert a.spec.model_copy(update={"prompts": b.spec.prompts}) == b.spec
+    assert a.spec.replace(prompts=b.spec.prompts) == b.spec
     assert (a.target, b.target, a.spec.spare) == (N, N, 0.0)
     seeds = [db.execute("SELECT seed FROM tasks WHERE job = ? ORDER BY ord", (pk,)).fetchall() for pk in (a.id, b.id)]
     assert seeds[0] == seeds[1]

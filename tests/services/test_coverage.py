@@ -148,7 +148,7 @@ def test_whether_a_target_is_hit(target: Target, calls: list[tuple[str, str | No
 
 def test_an_unanswered_call_came_to_nothing() -> None:
     visit = desk(("renew", None))
-    assert outcomes(visit.model_copy(update={"turns": visit.turns[:2]})) == set()
+    assert outcomes(visit.replace(turns=visit.turns[:2])) == set()
 
 
 def test_seeds_that_show_the_target_come_first(db: sqlite3.Connection) -> None:

@@ -28,7 +28,7 @@ def episode(db: Any, seed: int, ord_: int, last: str, status: str, findings: Any
     """An episode of `seed` that ends with `last`, decided on."""
     base = make_trajectory("the same question")
     turns = (*base.turns[:-1], Turn(role="assistant", content=last))
-    body = base.model_copy(update={"turns": turns, "origin": Origin(job=1, ord=ord_, seed="s")})
+    body = base.replace(turns=turns, origin=Origin(job=1, ord=ord_, seed="s"))
     new = New(body, body, findings, kind="episode", source="synthetic", seed=seed)
     (pk,) = trajectories.add(db, [new]).pks
     decisions.decide(db, [pk], "approve" if status == "approved" else "reject", "tester", fault)

@@ -146,17 +146,17 @@ def broken() -> Trajectory:
     """A body with arguments that the rules would repair."""
     call = ToolCall(name="get_member", arguments=None, raw="{'member_id': 'M1'}", call_id="call_1")
     body = make_trajectory()
-    return body.with_turns((body.turns[0], body.turns[1].model_copy(update={"tool_calls": (call,)}), *body.turns[2:]))
+    return body.with_turns((body.turns[0], body.turns[1].replace(tool_calls=(call,)), *body.turns[2:]))
 
 
 def test_checking_again_tells_what_came_and_what_went(workspace: Workspace, db: sqlite3.Connection) -> None:
     pk = put(db, "episode", broken())
     found = reviewing.recheck(workspace, db, pk)
     assert found.came and not found.gone and found.same == 0
-    trajectories.put_findings(db, pk, 0, [*found.came, found.came[0].model_copy(update={"message": "else"})])
+    trajectories.put_findings(db, pk, 0, [*found.came, found.came[0].replace(message="else")])
     again = reviewing.recheck(workspace, db, pk)
     assert not again.came and [f.message for f in again.gone] == ["else"] and again.same == len(found.came)
-    other = found.came[0].model_copy(update={"rule": "reply.no-end"})
+    other = found.came[0].replace(rule="reply.no-end")
     trajectories.put_findings(db, pk, 0, [*found.came, other])
     assert not reviewing.recheck(workspace, db, pk).gone
 

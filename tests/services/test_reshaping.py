@@ -43,9 +43,7 @@ def test_a_call_is_deleted_with_its_observation_and_no_observation_alone() -> No
 
 
 def test_a_split_is_undone_by_a_merge() -> None:
-    body = BODY.with_turns(
-        (*BODY.turns[:1], BODY.turns[1].model_copy(update={"content": "One.\n\nTwo."}), *BODY.turns[2:])
-    )
+    body = BODY.with_turns((*BODY.turns[:1], BODY.turns[1].replace(content="One.\n\nTwo."), *BODY.turns[2:]))
     after, place = split(body, 1, "Two")
     assert roles(after) == "uaata" and place == 2
     assert [turn.content for turn in after.turns[1:3]] == ["One.", "Two."]

@@ -22,7 +22,7 @@ FOUND = Finding(rule="state.changed", severity=Severity.WARNING, message="Hm.", 
 def longer(body: Trajectory) -> Trajectory:
     """Another end of a sample: the answer of the tool differs, and two turns come after."""
     ended = (
-        body.turns[2].model_copy(update={"content": '{"name": "Grace"}'}),
+        body.turns[2].replace(content='{"name": "Grace"}'),
         Turn(role="assistant", content="Done, Grace."),
         Turn(role="user", content="Thanks."),
         Turn(role="assistant", content="Bye."),
@@ -180,7 +180,7 @@ def test_an_edit_after_the_wish_is_noticed(db: sqlite3.Connection, pks: list[int
     (one,) = landed(db, pks[0])
     assert not resimulation.edited_since(db, one)
     body = trajectories.get(db, pks[0])
-    first = body.turns[0].model_copy(update={"content": "Else."})
+    first = body.turns[0].replace(content="Else.")
     decisions.edit(db, pks[0], body.with_turns((first, *body.turns[1:])), (), "tester")
     assert resimulation.edited_since(db, one)
 
@@ -196,6 +196,6 @@ def test_a_proposal_is_no_edit_and_a_taken_one_replaces_what_was_made(
 
 
 def test_many_start_where_the_first_doubt_of_each_is(db: sqlite3.Connection) -> None:
-    found = tuple(FOUND.model_copy(update={"turn": turn}) for turn in (None, 0, 3, 2))
+    found = tuple(FOUND.replace(turn=turn) for turn in (None, 0, 3, 2))
     assert resimulation.first_flagged(db, put(db, "episode", make_trajectory("One"), found)) == 2
     assert resimulation.first_flagged(db, put(db, "episode", make_trajectory("Two"))) is None

@@ -56,4 +56,4 @@ def test_without_a_server_or_an_adapter_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SimiaError, match="No server is installed"):
         serving.plan(run, installed=_only("transformers"))
     with pytest.raises(UsageError, match="no adapter yet"):
-        serving.plan(run.model_copy(update={"result": {}}), installed=_only("vllm"))
+        serving.plan(run.replace(result={}), installed=_only("vllm"))

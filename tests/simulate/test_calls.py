@@ -56,9 +56,9 @@ def test_without_tools_every_call_is_wrong() -> None:
 
 def test_calls_get_ids_of_their_own() -> None:
     turn = act(("a", {}), ("b", {}), ("c", {}))
-    calls = (turn.tool_calls[0].model_copy(update={"call_id": "x"}), *turn.tool_calls[1:2])
-    third = turn.tool_calls[2].model_copy(update={"call_id": "call_5"})
-    made = with_ids(turn.model_copy(update={"tool_calls": (*calls, third)}), 4, frozenset({"x", "call_6"}))
+    calls = (turn.tool_calls[0].replace(call_id="x"), *turn.tool_calls[1:2])
+    third = turn.tool_calls[2].replace(call_id="call_5")
+    made = with_ids(turn.replace(tool_calls=(*calls, third)), 4, frozenset({"x", "call_6"}))
     own = [call.call_id for call in made.tool_calls]
     assert len({*own, "x", "call_6"}) == 5 and own[0] == "call_4"
 

@@ -87,7 +87,7 @@ async def test_a_fault_in_one_episode_leaves_the_others_alone() -> None:
         broken = "the broken one" in str(messages[0]["content"])
         return await Script("?" if broken else said("Bye.", True))([])
 
-    tasks = [task(), task().model_copy(update={"goal": "You are the broken one."}), task()]
+    tasks = [task(), task().replace(goal="You are the broken one."), task()]
     who = cast(user=ask, judge=Script(judged(1)))
     groups = await play_all(scripted([say("Done.")]), who, tasks, members=2)
     assert [[member.reward for member in group] for group in groups] == [[1, 1], [None, None], [1, 1]]

@@ -56,8 +56,8 @@ def test_the_reward_is_read_or_asked_for_again_but_never_made_up(text: str, rewa
         assert read_verdict(text).reward == reward
 
 
-CANCEL = act(("cancel_order", {"order_id": "W1"})).model_copy(
-    update={"tool_calls": (ToolCall(name="cancel_order", arguments={"order_id": "W1"}, call_id="c1"),)}
+CANCEL = act(("cancel_order", {"order_id": "W1"})).replace(
+    tool_calls=(ToolCall(name="cancel_order", arguments={"order_id": "W1"}, call_id="c1"),)
 )
 
 
@@ -66,7 +66,7 @@ def case(
 ) -> Case:
     turns = (
         Turn(role="user", content="Cancel W1."),
-        CANCEL.model_copy(update={"reasoning": "SECRET-1", "content": "<think>SECRET-2</think>On it."}),
+        CANCEL.replace(reasoning="SECRET-1", content="<think>SECRET-2</think>On it."),
         Turn(
             role="tool", content="refused" if is_error else "ok", call_id="c1", name="cancel_order", is_error=is_error
         ),

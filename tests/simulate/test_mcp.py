@@ -56,7 +56,7 @@ async def test_a_server_answers_and_is_closed_by_who_opened_it() -> None:
     async with McpTools(server.connect) as tools:
         assert tools.names == {"get_order", "cancel_order"} and tools.trust is Trust.EXECUTED and server.open == 1
         assert await tools.answer(CALL, VIEW) == ("one\ntwo", False, ())
-        assert await tools.answer(CALL.model_copy(update={"name": "cancel_order"}), VIEW) == ("too late", True, ())
+        assert await tools.answer(CALL.replace(name="cancel_order"), VIEW) == ("too late", True, ())
     assert server.open == 0 and server.asked[0] == ("get_order", {"order_id": "W1"})
     with pytest.raises(SimulatorFault, match="is gone"):
         await tools.answer(CALL, VIEW)
@@ -139,7 +139,7 @@ async def test_a_real_server_over_its_standard_streams(tmp_path: Path) -> None:
     async with McpTools(stdio(f"{sys.executable} {tmp_path / 'server.py'}")) as tools:
         assert tools.names == {"get_order"}
         assert await tools.answer(CALL, VIEW) == ("pending", False, ())
-        assert (await tools.answer(CALL.model_copy(update={"arguments": {"order_id": "W9"}}), VIEW)).is_error
+        assert (await tools.answer(CALL.replace(arguments={"order_id": "W9"}), VIEW)).is_error
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

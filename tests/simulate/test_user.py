@@ -46,7 +46,7 @@ def test_the_transcript_of_the_judge_has_calls_and_observations_but_no_reasoning
 
 def test_without_a_goal_the_users_own_words_are_it() -> None:
     seed = SEED.with_turns((*SEED.turns, say("Why?"), Turn(role="user", content="It is late.")))
-    text = goal_of(task(seed).model_copy(update={"goal": None}))
+    text = goal_of(task(seed).replace(goal=None))
     assert "It is late." in text and "Why?" not in text
 
 

@@ -31,7 +31,7 @@ def result(task: Task, state: Any = "done", outcome: Outcome = Outcome.OK, **fie
     """What an attempt brought; a done one brings an episode."""
     known = {"usage": Usage(prompt=10, completion=5), "cost_nano": 7, "ended": time.time()}
     attempt = Attempt(job=task.job, ord=task.ord, n=task.n, outcome=outcome, **{**known, **fields})
-    episode = SEED.model_copy(update={"origin": Origin(job=task.job, ord=task.ord, seed=SEED.id)})
+    episode = SEED.replace(origin=Origin(job=task.job, ord=task.ord, seed=SEED.id))
     new = New(episode, episode, kind="episode", source="synthetic", seed=task.seed) if state == "done" else None
     return Result(task, attempt, state, new)
 

@@ -13,7 +13,7 @@ RESULT = {"first_loss": 7.5, "last_loss": 3.25, "steps": 20, "seconds": 61.4}
 
 def _card(record: RunRecord, monkeypatch: pytest.MonkeyPatch, *, demo: bool, base: str = "/models/base") -> str:
     monkeypatch.setattr(card, "versions", lambda: {"torch": "9.9"})
-    export = record.export.model_copy(update={"demo": demo})
+    export = record.export.replace(demo=demo)
     census = Census(rows=24, used=23, cut=4, empty=1, tokens=5000, trained_tokens=900)
     return card.render(record.run, export, profiles.settle(record.run.spec), base, census, RESULT)
 

@@ -33,7 +33,7 @@ def test_out_of_memory_with_single_rows_points_at_length_and_model() -> None:
 def test_out_of_memory_on_a_gpu_points_at_4_bits_until_they_are_there() -> None:
     whole = profiles.profile("8b")
     assert "--quantize 4bit" in faults.sentence(OutOfMemoryError("CUDA"), whole)
-    said = faults.sentence(OutOfMemoryError("CUDA"), whole.model_copy(update={"quantize": "4bit"}))
+    said = faults.sentence(OutOfMemoryError("CUDA"), whole.replace(quantize="4bit"))
     assert "--quantize" not in said and "--max-length 6000" in said and "smaller model" in said
 
 

@@ -59,6 +59,6 @@ def test_a_rollout_is_kept_with_ledger_and_verdict_and_can_be_judged_again(works
     pack = load("library", [prompts()])
     case = case_of(trajectories.get(db, good.pk), ERRAND.seed, judgements.played(db, good.pk), pack)
     assert case.log and case.ledger.document["member"]
-    task = case.task.model_copy(update={"goal": ERRAND.goal})
+    task = case.task.replace(goal=ERRAND.goal)
     again = asyncio.run(Judge(arena.demo_model(0), pack).verdict(case._replace(task=task), []))
     assert again.reward == 1

@@ -138,10 +138,10 @@ async def test_overlays_and_side_panels_show_it(
 ) -> None:
     thing = json.dumps({"loan_id": text, f"k{text}": text})
     body = hostile(text)
-    body = body.with_turns((*body.turns[:2], body.turns[2].model_copy(update={"content": thing, "is_error": False})))
+    body = body.with_turns((*body.turns[:2], body.turns[2].replace(content=thing, is_error=False)))
     seed = put(db, "seed", hostile(text + "?"))
     pk = put(db, "episode", body, source="synthetic", seed=seed)
-    changed = body.with_turns((body.turns[0].model_copy(update={"content": f"{text} {text}"}), *body.turns[1:]))
+    changed = body.with_turns((body.turns[0].replace(content=f"{text} {text}"), *body.turns[1:]))
     decisions.edit(db, pk, changed, [], "tester")
     async with opened(workspace, (100, 60)) as bench:
         await bench.keys("g", "e", "tab")

@@ -84,7 +84,7 @@ def remade(workspace: Workspace) -> None:
     body = trajectories.get(db, pk)
     planned = resimulation.plan(db, Settings.load(workspace.root), {pk: resimulation.Place(2)})
     (one,) = remakes.of_job(db, remakes.ask(db, planned.spec, planned.wishes, "tester"))
-    end = (body.turns[2].model_copy(update={"content": '{"name": "Grace"}'}), Turn(role="assistant", content="Done."))
+    end = (body.turns[2].replace(content='{"name": "Grace"}'), Turn(role="assistant", content="Done."))
     with write(db):
         remakes.land_within(db, one.job, one.ord, Remade(body.with_turns((*body.turns[:2], *end)), ()))
     db.close()

@@ -87,7 +87,7 @@ class RawScreen(ModalScreen[None]):
                 continue
             turn = body.turns[finding.turn]
             if finding.call is not None and finding.call < len(turn.tool_calls):
-                turn = turn.model_copy(update={"content": None, "tool_calls": (turn.tool_calls[finding.call],)})
+                turn = turn.replace(content=None, tool_calls=(turn.tool_calls[finding.call],))
             yield from diff_lines(visible(finding.before, lines=True), turn_words(turn), width, opened=False)
 
 

@@ -41,9 +41,7 @@ class Change(NamedTuple):
 def changes(original: Trajectory, now: Trajectory) -> list[Change]:
     """A change for every turn of `now`, and a last one, without a turn, for what is gone from the end."""
     old, new = original.turns, now.turns
-    matcher = SequenceMatcher(
-        None, [turn.model_dump_json() for turn in old], [turn.model_dump_json() for turn in new], autojunk=False
-    )
+    matcher = SequenceMatcher(None, [repr(turn) for turn in old], [repr(turn) for turn in new], autojunk=False)
     found: list[Change] = []
     gone: list[Turn] = []
     for tag, start, end, new_start, new_end in matcher.get_opcodes():

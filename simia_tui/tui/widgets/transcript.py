@@ -187,7 +187,7 @@ class Transcript(LineView, inherit_bindings=False):
         view = View(self._width, self.spine, self.thoughts)
         opened = index in self._opened
         if index == 0:
-            whole = [finding.model_copy(update={"turn": None}) for finding in self._by_turn.get(None, [])]
+            whole = [finding.replace(turn=None) for finding in self._by_turn.get(None, [])]
             return head_block(trajectory, whole, view, opened)
         turns = trajectory.turns
         return turn_block(

@@ -85,7 +85,7 @@ async def test_r_shows_repairs_and_enter_makes_them(
 ) -> None:
     call = ToolCall(name="get_member", arguments=None, raw="{'member_id': 'M1'}", call_id="call_1")
     body = make_trajectory()
-    turns = (body.turns[0], body.turns[1].model_copy(update={"tool_calls": (call,)}), *body.turns[2:])
+    turns = (body.turns[0], body.turns[1].replace(tool_calls=(call,)), *body.turns[2:])
     put(db, "episode", body.with_turns(turns))
     async with opened(workspace, (120, 30)) as bench:
         text = await bench.keys("g", "e", "r")

@@ -19,7 +19,7 @@ def mended(text: str = "Renew it", job: int | None = None) -> New:
     """An episode of which the rules mended the arguments."""
     body = make_trajectory(text, origin=Origin(job=job, ord=0) if job is not None else None)
     call = ToolCall(name="get_member", arguments=None, raw='{"member_id": "M1"', call_id="call_1")
-    broken = body.turns[1].model_copy(update={"tool_calls": (call,)})
+    broken = body.turns[1].replace(tool_calls=(call,))
     came = body.with_turns((body.turns[0], broken, *body.turns[2:]))
     finding = Finding(
         rule="call.json", severity=Severity.ERROR, message="A bracket was missing.", turn=1, call=0, repaired=True,
@@ -40,7 +40,7 @@ async def test_d_shows_word_by_word_what_an_edit_has_changed(workspace: Workspac
     db = workspace.connect()
     (pk, *_) = put_episodes(db)
     body = trajectories.get(db, pk)
-    turns = (*body.turns[:1], body.turns[1].model_copy(update={"content": "I look him up."}), *body.turns[2:])
+    turns = (*body.turns[:1], body.turns[1].replace(content="I look him up."), *body.turns[2:])
     decisions.edit(db, pk, body.with_turns(turns), [], "tester")
     async with opened(workspace) as bench:
         text = await bench.keys("g", "e", "d")
@@ -87,8 +87,8 @@ async def test_a_seed_has_no_raw_reply(workspace: Workspace, opened: Opened) -> 
 async def test_M_signs_what_is_trained_on_and_warns_of_nothing(workspace: Workspace, opened: Opened) -> None:
     db = workspace.connect()
     body = make_trajectory()
-    put(db, "episode", body.with_turns((*body.turns[:3], body.turns[3].model_copy(update={"loss": False}))))
-    silent = [t.model_copy(update={"loss": False}) if t.role == "assistant" else t for t in make_trajectory("No").turns]
+    put(db, "episode", body.with_turns((*body.turns[:3], body.turns[3].replace(loss=False))))
+    silent = [t.replace(loss=False) if t.role == "assistant" else t for t in make_trajectory("No").turns]
     put(db, "episode", make_trajectory("No", turns=tuple(silent)))
     async with opened(workspace, (80, 40)) as bench:
         text = await bench.keys("g", "e", "M")

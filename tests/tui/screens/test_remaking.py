@@ -26,7 +26,7 @@ def queue(workspace: Workspace, db: sqlite3.Connection) -> Workspace:
 
 def longer(body: Trajectory) -> Trajectory:
     end = (
-        body.turns[2].model_copy(update={"content": '{"name": "Grace"}'}),
+        body.turns[2].replace(content='{"name": "Grace"}'),
         Turn(role="assistant", content="Done, Grace."),
         Turn(role="user", content="Thanks."),
         Turn(role="assistant", content="Bye."),

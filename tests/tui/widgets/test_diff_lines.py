@@ -55,7 +55,7 @@ def test_every_turn_has_its_original_and_what_is_gone_is_kept() -> None:
     original = make_trajectory()
     turns = original.turns
     new = Turn(role="user", content="Thanks.")
-    edited = turns[3].model_copy(update={"content": "Done."})
+    edited = turns[3].replace(content="Done.")
     found = changes(original, original.with_turns((turns[0], turns[1], edited, new)))
     assert [change.before for change in found] == [turns[0], turns[1], turns[3], None, None]
     assert [change.gone for change in found] == [(), (), (turns[2],), (), ()]
