@@ -26,7 +26,7 @@ from typing import Any
 
 from simia_tui import formats
 from simia_tui.errors import UsageError
-from simia_tui.model import Measure
+from simia_tui.model import Measure, Trajectory
 
 Sample = tuple[str, bytes]
 """A format's name and the content of a file of it."""
@@ -182,6 +182,8 @@ def tried(path: Path, name: str) -> Counter[str]:
                     Measure.of(row.trajectory)
                     assert len(row.trajectory.id) == 64
                     json.dumps(row.trajectory.dump(), ensure_ascii=False, allow_nan=False).encode()
+                    # Every field is of its type.
+                    assert Trajectory.load(row.trajectory.dump()) == row.trajectory
         except UsageError:
             counts["refusals"] += 1
     return counts

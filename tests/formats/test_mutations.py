@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simia_tui import formats
+from simia_tui.model import Trajectory
 
 _PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "mutate.py"
 
@@ -91,6 +92,7 @@ def test_any_json_may_stand_in_the_place_of_any_field(name, sample):
     reader = formats.readers()[name]
     assert isinstance(reader.detect(sample), bool)
     try:
-        assert reader.read_record(sample).turns
+        found = reader.read_record(sample)
+        assert found.turns and Trajectory.load(found.dump()) == found
     except formats.RowError as error:
         assert str(error)

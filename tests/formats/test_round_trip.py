@@ -215,6 +215,7 @@ def check_all(path):
         if row.trajectory is not None:
             assert row.trajectory.id
             json.dumps(row.trajectory.dump(), allow_nan=False)
+            assert Trajectory.load(row.trajectory.dump()) == row.trajectory
             json.dumps(formats.write_sharegpt_hermes(row.trajectory), ensure_ascii=False).encode()
 
 
