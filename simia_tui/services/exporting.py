@@ -13,12 +13,12 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from simia_tui import __version__, formats, resources
+from simia_tui import __version__, collector, formats, resources
 from simia_tui.errors import SimiaError, UsageError
 from simia_tui.formats import JsonSink, Preflight
 from simia_tui.formats.axolotl import DATASET
 from simia_tui.model import Export, Trajectory, canonical_json, content_hash
-from simia_tui.services import collector, decided
+from simia_tui.services import decided
 from simia_tui.services.bodies import bodies, body
 from simia_tui.store import Query, Workspace, cards, certificates, exports, provenance, trajectories
 
