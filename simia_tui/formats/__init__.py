@@ -46,7 +46,7 @@ from simia_tui.formats.sharegpt import SHAREGPT, ShareGPT, write_sharegpt
 from simia_tui.formats.sharegpt_hermes import HERMES, ShareGPTHermes, write_sharegpt_hermes
 from simia_tui.formats.simia_rl import SimiaRL
 from simia_tui.formats.simia_sft import SIMIA_SFT, SimiaSFT
-from simia_tui.formats.sinks import JsonSink, Sink, file_of, is_json, open_sink
+from simia_tui.formats.sinks import HashedFile, JsonSink, Sink, file_of, is_json, open_sink
 from simia_tui.formats.slices import Slice, Torn, slices
 from simia_tui.formats.source import Source, samples
 from simia_tui.formats.stream import Item, check, head_of, items
@@ -65,6 +65,7 @@ __all__ = [
     "WRITERS",
     "Decided",
     "Format",
+    "HashedFile",
     "Issue",
     "JsonSink",
     "Preflight",
