@@ -20,6 +20,7 @@ from simia_tui.checks.world import Exchange, Thing, exchanges, same, things
 from simia_tui.model import Severity, Trajectory
 
 _CENT = 0.011
+_ABSENT: Any = object()
 
 
 class _Entry(NamedTuple):
@@ -123,8 +124,10 @@ def status_back(trajectory: Trajectory, context: Context) -> Iterator[Note]:
             continue
         for thing in things(exchange, trajectory, context):
             for order in orders:
-                value = thing.members.get(order.field)
-                rank = order.rank.get(value.casefold()) if isinstance(value, str) else None
+                value = thing.members.get(order.field, _ABSENT)
+                # Of a tool that writes null where nothing has happened yet, the pack says so by an empty text.
+                named = "" if value is None else value
+                rank = order.rank.get(named.casefold()) if isinstance(named, str) else None
                 if rank is None or not thing.owner.startswith(f"{order.of} "):
                     continue
                 before = last.get((thing.owner, order.field))

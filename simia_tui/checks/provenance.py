@@ -18,6 +18,8 @@ _ID_VALUE = re.compile(r"(?=.*\d)[^\s]{4,64}")
 """Without a pack's own patterns: a value of an argument named `id`, `..._id` or `..._ids` that holds a digit."""
 
 _SPACES = re.compile(r"[\s#.,\-_/]+")
+_NUMBER = re.compile(r"\W?[A-Za-z]?(\d{6,})")
+"""An id that is a number but for the sign and the letter before it."""
 
 
 @check(
@@ -34,9 +36,12 @@ def unfounded_id(trajectory: Trajectory, context: Context) -> Iterator[Note]:
         for name, value in _ids(call, context):
             given = given or _Given(trajectory, context)
             rule = context.hints.arguments.at(call.name, (name,))
-            # People leave out the prefix that all ids of a kind share.
+            # People leave out the prefix that all ids of a kind share, and the letter that all of them begin with.
             short = value.removeprefix(rule.prefix) if rule is not None else value
-            if not given.holds(value, index) and (short == value or not given.holds(short, index)):
+            if given.holds(value, index) or (short != value and given.holds(short, index)):
+                continue
+            number = _NUMBER.fullmatch(value)
+            if number is None or not given.counts(number.group(1), index):
                 message = f"In the call of {show(call.name)}: no one gave the id {show(value)} of {show(name)} before."
                 yield Note(message, index, position)
                 break
@@ -82,6 +87,11 @@ class _Given:
         if first is None:
             first = self._found[value] = self._first(value)
         return first < before or self._is_spelt(_bared(value), before) or self._is_declared(value)
+
+    def counts(self, number: str, before: int) -> bool:
+        """Whether the digits of `number`, and no more of them, were given before the turn `before`."""
+        whole = re.compile(rf"(?<!\d){number}(?!\d)")
+        return any(number in text and whole.search(text) is not None for text in self._turns[:before])
 
     def _first(self, value: str) -> int:
         """The first turn that holds `value` as it stands; a number past the end where none does."""

@@ -34,8 +34,11 @@ def no_assistant(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 def starts_without_user(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for index, turn in enumerate(trajectory.turns):
         if turn.role != "system":
+            # A desk that greets its customers, as in tau2-bench; an export puts an empty turn before.
+            greets = turn.role == "assistant" and not turn.tool_calls
             if turn.role != "user":
-                yield Note(f"The conversation begins with {_speaker(turn)}.", index)
+                severity = Severity.INFO if greets else None
+                yield Note(f"The conversation begins with {_speaker(turn)}.", index, severity=severity)
             return
 
 

@@ -40,22 +40,30 @@ def export_command(
     query = make_query(only, options)
     if query.status is None:
         query = query.but(status="approved")
-    previewed = exporting.preview(db, query, (*exporting.TARGETS, *targets))
-    if not as_json:
-        print_preflight(previewed.reports)
-        if previewed.broken:
-            click.echo(f"  {previewed.broken} rows are broken by the rules and were approved all the same")
+    every = (*exporting.TARGETS, *targets)
     if preflight_only:
+        previewed = exporting.preview(db, query, every)
         if as_json:
             print_json({target: report.model_dump(mode="json") for target, report in previewed.reports.items()})
+        else:
+            _print_preview(previewed)
         return
-    if unwritten := [target for target in targets if target not in previewed.written]:
-        click.echo(f"only looked at, not written: {', '.join(unwritten)}", err=True)
-    export = exporting.freeze(opened, db, name, previewed, accept_losses=accept_losses)
+    with exporting.draft(opened, db, name, query, every) as draft:
+        if not as_json:
+            _print_preview(draft.preview)
+        if unwritten := [target for target in targets if target not in draft.preview.written]:
+            click.echo(f"only looked at, not written: {', '.join(unwritten)}", err=True)
+        export = draft.freeze(accept_losses=accept_losses)
     if as_json:
         print_json({"export": export.name, "path": export.path, "rows": export.rows, "sha256": export.sha256})
     else:
         click.echo(f"export {export.id}: {export.rows} rows in {export.path}{' (demo)' if export.demo else ''}")
+
+
+def _print_preview(previewed: exporting.Preview) -> None:
+    print_preflight(previewed.reports)
+    if previewed.broken:
+        click.echo(f"  {previewed.broken} rows are broken by the rules and were approved all the same")
 
 
 def print_preflight(reports: dict[str, Preflight]) -> None:

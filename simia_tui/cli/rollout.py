@@ -5,8 +5,8 @@ import sqlite3
 import click
 
 from simia_tui.cli.common import json_option, load_settings, open_workspace, print_json, require_done, workspace_option
-from simia_tui.model import Job, RolloutSpec
-from simia_tui.services import rollouts
+from simia_tui.model import Job
+from simia_tui.services import forecasts, rollouts
 from simia_tui.services.waiting import wait_for_job
 from simia_tui.store import Query, Workspace
 
@@ -31,6 +31,7 @@ from simia_tui.store import Query, Workspace
 )
 @click.option("--judge-samples", type=click.IntRange(1), default=1, show_default=True, help="An odd number.")
 @click.option("--demo", is_flag=True, help="Use the offline demo model in all parts.")
+@click.option("--priority", type=int, default=0, show_default=True, help="A higher one takes free slots first.")
 @click.option("--wait", is_flag=True, help="Wait until the job is over.")
 @json_option
 @workspace_option
@@ -46,6 +47,7 @@ def rollout_command(
     error_rate: float,
     judge_samples: int,
     demo: bool,
+    priority: int,
     wait: bool,
     as_json: bool,
     workspace: str,
@@ -67,7 +69,7 @@ def rollout_command(
         error_rate=error_rate,
         judge_samples=judge_samples,
     )
-    _go(opened, db, planned, f"{n} episodes", wait, as_json)
+    _go(opened, db, planned, f"{n} episodes", priority, wait, as_json)
 
 
 @click.command("judge")
@@ -77,6 +79,7 @@ def rollout_command(
 @click.option("--concurrency", type=int, default=16, show_default=True, help="Requests in flight at a time.")
 @click.option("--budget", type=float, help="Stop before this many USD are spent.")
 @click.option("--demo", is_flag=True, help="Use the offline demo model even if an endpoint is set up.")
+@click.option("--priority", type=int, default=0, show_default=True, help="A higher one takes free slots first.")
 @click.option("--wait", is_flag=True, help="Wait until the job is over.")
 @json_option
 @workspace_option
@@ -87,6 +90,7 @@ def judge_command(
     concurrency: int,
     budget: float | None,
     demo: bool,
+    priority: int,
     wait: bool,
     as_json: bool,
     workspace: str,
@@ -103,15 +107,24 @@ def judge_command(
         concurrency=concurrency,
         budget_usd=budget,
     )
-    _go(opened, db, planned, f"{len(planned.chosen)} verdicts", wait, as_json)
+    _go(opened, db, planned, f"{len(planned.chosen)} verdicts", priority, wait, as_json)
 
 
 def _go(
-    opened: Workspace, db: sqlite3.Connection, planned: rollouts.Plan, what: str, wait: bool, as_json: bool
+    opened: Workspace,
+    db: sqlite3.Connection,
+    planned: rollouts.Plan,
+    what: str,
+    priority: int,
+    wait: bool,
+    as_json: bool,
 ) -> None:
-    job = rollouts.queue(opened, db, planned)
+    told = forecasts.expected(db, planned.spec, len(planned.chosen))
+    job = rollouts.queue(opened, db, planned, priority)
     if not as_json:
-        click.echo(f"job {job.id}: {what}, {_cast(planned)}")
+        click.echo(f"job {job.id}: {what}, {planned.cast}")
+        if told is not None:
+            click.echo(f"  going by job {told.job}: {told.said}")
         if planned.left_out:
             click.echo(f"  {planned.left_out} episodes ended by the agent's own doing; their reward is 0 by rule")
     if wait:
@@ -124,15 +137,6 @@ def _go(
         click.echo(f"rewards: {said.good} of 1, {said.bad} of 0, {said.invalid} invalid")
     if wait:
         require_done(job)
-
-
-def _cast(planned: rollouts.Plan) -> str:
-    """Who plays what."""
-    spec = planned.spec
-    if not isinstance(spec, RolloutSpec):
-        return f"by {spec.model}"
-    others = ", ".join(f"{part.model} as {name}" for name, part in spec.parts.items())
-    return f"played by {spec.model}{f' with {others}' if others else ' in all parts'}"
 
 
 def _tell(job: Job) -> None:

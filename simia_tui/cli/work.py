@@ -19,7 +19,7 @@ from simia_tui.cli.common import (
     workspace_option,
 )
 from simia_tui.model import NANO, Job
-from simia_tui.services import coverage, synthesis
+from simia_tui.services import coverage, forecasts, synthesis
 from simia_tui.services.waiting import wait_for_job
 from simia_tui.store import Workspace, costs, jobs, judgements, screenings
 from simia_tui.tui.text import visible
@@ -127,7 +127,7 @@ def _preview(
     # Somebody waits for it, so it goes before other jobs of its priority.
     sample = synthesis.queue(workspace, db, synthesis.preview(planned), priority + 1)
     job = wait_for_job(workspace, db, sample.id)
-    told = synthesis.forecast(db, job, planned)
+    told = forecasts.forecast(db, job, planned.spec, len(planned.seeds))
     if as_json:
         cost = None if told.cost_nano is None else told.cost_nano / 1e9
         figures = {"n": told.n, "cost_usd": cost, "seconds": told.seconds, "yield": told.yield_, "cached": told.cached}
@@ -137,13 +137,7 @@ def _preview(
     click.echo(
         f"  {told.yield_:.0%} of requests brought an episode, {told.cached:.0%} of prompt tokens came from a cache"
     )
-    click.echo(f"{told.n} episodes: about {dollars(told.cost_nano)} and {_duration(told.seconds)}")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    click.echo(f"{told.n} episodes: {told.said}")
 
 
 def _tell(job: Job) -> None:

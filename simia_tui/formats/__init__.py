@@ -28,19 +28,30 @@ from simia_tui.formats.openinference import OpenInference
 from simia_tui.formats.otel import OpenTelemetry
 from simia_tui.formats.parquet import PARQUET, Parquet, container, rows
 from simia_tui.formats.parts import Parts
-from simia_tui.formats.preflight import KEEPS_MASKS, MASKED, Issue, Preflight, left_out, preflight, preflights, targets
+from simia_tui.formats.preflight import (
+    KEEPS_MASKS,
+    MASKED,
+    Issue,
+    Preflight,
+    Tally,
+    left_out,
+    preflight,
+    preflights,
+    targets,
+)
 from simia_tui.formats.react import ALFWorld, ReAct, ReActText
 from simia_tui.formats.sharegpt import SHAREGPT, ShareGPT, write_sharegpt
 from simia_tui.formats.sharegpt_hermes import HERMES, ShareGPTHermes, write_sharegpt_hermes
 from simia_tui.formats.simia_rl import SimiaRL
 from simia_tui.formats.simia_sft import SIMIA_SFT, SimiaSFT
-from simia_tui.formats.sinks import JsonSink, Sink, file_of, is_json, open_sink
+from simia_tui.formats.sinks import HashedFile, JsonSink, Sink, file_of, is_json, open_sink
 from simia_tui.formats.slices import Slice, Torn, slices
 from simia_tui.formats.source import Source, samples
 from simia_tui.formats.stream import Item, check, head_of, items
 from simia_tui.formats.swe_agent import SWEAgent
 from simia_tui.formats.tau2 import Tau2
 from simia_tui.formats.tau_bench import TauBench
+from simia_tui.formats.traps import look
 from simia_tui.formats.trl import TRL, write_trl
 from simia_tui.formats.trl_grpo import TRL_GRPO
 from simia_tui.formats.verl import VERL_RL, VERL_SFT, VerlRL, VerlSFT
@@ -52,6 +63,7 @@ __all__ = [
     "WRITERS",
     "Decided",
     "Format",
+    "HashedFile",
     "Issue",
     "JsonSink",
     "Preflight",
@@ -59,12 +71,14 @@ __all__ = [
     "RowError",
     "Sink",
     "Slice",
+    "Tally",
     "Torn",
     "Writer",
     "detect",
     "file_of",
     "is_json",
     "left_out",
+    "look",
     "losses",
     "names",
     "open_sink",

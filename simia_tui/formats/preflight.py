@@ -1,7 +1,6 @@
 """What a trainer would drop or lose of a set of trajectories, told before anything is written."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from simia_tui.errors import UsageError
@@ -10,7 +9,7 @@ from simia_tui.formats.llamafactory import Kept, keeps_openai, keeps_sharegpt
 from simia_tui.formats.openai_chat import write_openai
 from simia_tui.formats.sharegpt import write_sharegpt
 from simia_tui.formats.sharegpt_hermes import write_llamafactory
-from simia_tui.formats.traps import IssueSeverity, Kind
+from simia_tui.formats.traps import IssueSeverity, Kind, Seen
 from simia_tui.formats.verl import prompt_length
 from simia_tui.model import Record, Trajectory
 
@@ -121,14 +120,12 @@ def preflights(trajectories: Iterable[Trajectory], names: Sequence[str]) -> dict
     Raises:
         UsageError: when one of them is no target.
     """
-    for name in names:
-        if name not in _TARGETS:
-            raise UsageError(f"There is no export target “{name}”; choose one of: {', '.join(_TARGETS)}.")
-    tallies = {name: _Tally(name) for name in names}
+    tallies = [Tally(name) for name in names]
     for trajectory in trajectories:
-        for name, tally in tallies.items():
-            tally.add(trajectory, _TARGETS[name])
-    return {name: tally.result() for name, tally in tallies.items()}
+        seen = traps.look(trajectory)
+        for tally in tallies:
+            tally.add(trajectory, seen)
+    return {tally.target: tally.result() for tally in tallies}
 
 
 def left_out(trajectory: Trajectory, target: str, row: dict[str, Any] | None = None) -> str | None:
@@ -156,47 +153,59 @@ def _dropped(
     return None, None
 
 
-@dataclass
-class _Tally:
-    target: str
-    rows: int = 0
-    dropped: int = 0
-    words: int = 0
-    words_dropped: int = 0
-    words_lost: int = 0
-    found: dict[Kind, list[Any]] = field(default_factory=dict)
+class Tally:
+    """The preflight of one target, while trajectories come by one after the other.
 
-    def add(self, trajectory: Trajectory, target: _Target) -> None:
-        texts = [turn.content for turn in traps.assistants(trajectory) if turn.content]
-        words = sum(len(text.split()) for text in texts)
-        self.rows += 1
-        self.words += words
-        drop, kept = _dropped(trajectory, target)
+    Raises:
+        UsageError: when there is no such target.
+    """
+
+    def __init__(self, target: str) -> None:
+        if target not in _TARGETS:
+            raise UsageError(f"There is no export target “{target}”; choose one of: {', '.join(_TARGETS)}.")
+        self.target = target
+        self._judge = _TARGETS[target]
+        self._rows = self._dropped = self._words = self._words_dropped = self._words_lost = 0
+        self._found: dict[Kind, list[Any]] = {}
+
+    def add(self, trajectory: Trajectory, seen: Seen, row: dict[str, Any] | None = None) -> bool:
+        """Counts one trajectory; returns whether the target keeps it.
+
+        Args:
+            trajectory: what is to be written.
+            seen: what `traps.look` says of it, which is the same for every target.
+            row: what the target's writer made of it, where that is known already.
+        """
+        self._rows += 1
+        self._words += seen.words
+        drop, kept = _dropped(trajectory, self._judge, row)
         if drop:
             kinds = [drop]
-            self.dropped += 1
-            self.words_dropped += words
+            self._dropped += 1
+            self._words_dropped += seen.words
         else:
-            kinds = list(_looks(trajectory, target))
-            if kept and (lost := words_lost(texts, kept.assistant_texts())):
-                self.words_lost += lost
+            kinds = list(_looks(trajectory, seen, self._judge))
+            if kept and (lost := words_lost(seen.texts, kept.assistant_texts())):
+                self._words_lost += lost
                 kinds.append(traps.OVERWRITTEN)
         for kind in kinds:
-            if kind not in self.found:
-                self.found[kind] = [0, trajectory.id]
-            self.found[kind][0] += 1
+            if kind not in self._found:
+                self._found[kind] = [0, trajectory.id]
+            self._found[kind][0] += 1
+        return drop is None
 
     def result(self) -> Preflight:
+        """What the target makes of all that came by."""
         order = ("drop", "loss", "note")
-        found = sorted(self.found.items(), key=lambda item: (order.index(item[0].severity), -item[1][0]))
+        found = sorted(self._found.items(), key=lambda item: (order.index(item[0].severity), -item[1][0]))
         return Preflight(
             target=self.target,
-            rows=self.rows,
-            kept=self.rows - self.dropped,
-            dropped=self.dropped,
-            words=self.words,
-            words_dropped=self.words_dropped,
-            words_lost=self.words_lost,
+            rows=self._rows,
+            kept=self._rows - self._dropped,
+            dropped=self._dropped,
+            words=self._words,
+            words_dropped=self._words_dropped,
+            words_lost=self._words_lost,
             issues=tuple(
                 Issue(reason=kind.reason, severity=kind.severity, count=count, example=example, fix=kind.fix)
                 for kind, (count, example) in found
@@ -219,23 +228,21 @@ def words_lost(texts: list[str], kept: list[str]) -> int:
     return lost
 
 
-def _looks(trajectory: Trajectory, target: _Target) -> Iterator[Kind]:
+def _looks(trajectory: Trajectory, seen: Seen, target: _Target) -> Iterator[Kind]:
     """What deserves a word about a row that is kept."""
     if target.prompts:
         return
-    turns = trajectory.turns
-    ids = {call.call_id for _, _, call in trajectory.calls()}
-    if not target.exact and any(call.arguments is None for _, _, call in trajectory.calls()):
+    if seen.text_arguments and not target.exact:
         yield traps.TEXT_ARGUMENTS
-    if any(turn.role == "tool" and turn.call_id not in ids - {None} for turn in turns):
+    if seen.orphans:
         yield traps.ORPHAN
-    if ids and not trajectory.tools:
+    if seen.calls and not trajectory.tools:
         yield traps.NO_TOOLS
-    if not target.masks and traps.masked(trajectory):
+    if seen.masked and not target.masks:
         yield traps.MASKED
-    if any(turn.role == "system" for turn in turns):
+    if seen.systems:
         yield traps.SYSTEM_TO_USER if target.textual else traps.INNER_SYSTEM
-    if target.textual:
-        yield from traps.user_calls(trajectory)
+    if seen.user_calls and target.textual:
+        yield traps.USER_CALLS
     if target.looks:
         yield from target.looks(trajectory)

@@ -1,15 +1,20 @@
 """Files that rows are written to: JSON Lines, one JSON array, or Parquet with the format's own schema."""
 
+import hashlib
 from collections.abc import Callable
+from io import BufferedWriter, FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from simia_tui.formats import parquet, verl
 from simia_tui.formats.base import json_row
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 _BUFFER = 1 << 20
-"""Bytes that are written at a time."""
+"""Bytes that are written, and hashed, at a time."""
 
 GROUP = 1_000
 """Rows of one Parquet row group: what is held in memory."""
@@ -53,15 +58,46 @@ def is_json(name: str) -> bool:
     return name not in _SCHEMAS
 
 
-def open_sink(path: Path, name: str) -> Sink:
-    """A file for rows of the format `name`, in the layout that its readers expect, whatever `path` is called.
+class HashedFile(BufferedWriter):
+    """A new file that is written from its start to its end, and hashed on the way."""
+
+    def __init__(self, path: Path) -> None:
+        self._hashing = _Hashing(path)
+        super().__init__(self._hashing, _BUFFER)
+
+    @property
+    def size(self) -> int:
+        """The bytes of the file once it is closed."""
+        return self._hashing.size
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the file once it is closed, as 64 hexadecimal digits."""
+        return self._hashing.digest.hexdigest()
+
+
+class _Hashing(FileIO):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "wb")
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: "ReadableBuffer") -> int:
+        written = super().write(data)
+        self.digest.update(memoryview(data)[:written])
+        self.size += written
+        return written
+
+
+def open_sink(target: Path | IO[bytes], name: str) -> Sink:
+    """A file for rows of the format `name`, in the layout that its readers expect, whatever it is called.
 
     Raises:
         UsageError: when the format needs pyarrow, which is not installed.
     """
     if name in _SCHEMAS:
-        return ParquetSink(path, _SCHEMAS[name]())
-    return JsonSink(path, array=file_of(name).endswith(".json"))
+        return ParquetSink(target, _SCHEMAS[name]())
+    return JsonSink(target, array=file_of(name).endswith(".json"))
 
 
 class JsonSink:
@@ -89,14 +125,14 @@ class JsonSink:
 
 
 class ParquetSink:
-    """A Parquet file with a fixed schema, written in groups of rows."""
+    """A Parquet file with a fixed schema, written in groups of rows; a file that is open already is left open."""
 
-    def __init__(self, path: Path, schema: Any) -> None:
+    def __init__(self, target: Path | IO[bytes], schema: Any) -> None:
         self.rows = 0
         self._pa = parquet.arrow()
         self._schema = schema
         self._waiting: list[dict[str, Any]] = []
-        self._writer = self._pa.parquet.ParquetWriter(path, schema, compression="zstd")
+        self._writer = self._pa.parquet.ParquetWriter(target, schema, compression="zstd")
 
     def __enter__(self) -> "ParquetSink":
         return self

@@ -68,6 +68,51 @@ VERL_CHARACTERS = 4 * 1_024
 """verl's default `data.max_length`, in characters of a usual English text."""
 
 
+class Seen(NamedTuple):
+    """What every target's preflight asks of a trajectory.
+
+    `texts` are those of the assistant, `words` their words. `orphans`: a result answers no call before it. `systems`:
+    a system message comes after the first.
+    """
+
+    texts: list[str]
+    words: int
+    calls: bool
+    text_arguments: bool
+    orphans: bool
+    masked: bool
+    systems: bool
+    user_calls: bool
+
+
+def look(trajectory: Trajectory) -> Seen:
+    """Goes through the turns once, on behalf of all targets."""
+    turns = trajectory.turns
+    said = assistants(trajectory)
+    texts = [turn.content for turn in said if turn.content]
+    calls = [call for turn in turns if turn.tool_calls for call in turn.tool_calls]
+    return Seen(
+        texts,
+        sum([len(text.split()) for text in texts]),
+        calls=bool(calls),
+        text_arguments=any([call.arguments is None for call in calls]),
+        orphans=_orphans(turns),
+        masked=any([turn.loss is False for turn in said]),
+        systems=any([turn.role == "system" for turn in turns]),
+        user_calls=any([turn.role != "assistant" and bool(turn.tool_calls) for turn in turns]),
+    )
+
+
+def _orphans(turns: tuple[Turn, ...]) -> bool:
+    known: set[str | None] = set()
+    for turn in turns:
+        if turn.tool_calls:
+            known.update([call.call_id for call in turn.tool_calls if call.call_id is not None])
+        elif turn.role == "tool" and turn.call_id not in known:
+            return True
+    return False
+
+
 def ended(trajectory: Trajectory) -> Trajectory:
     """The trajectory up to the assistant's last turn."""
     return trajectory.with_turns(cut(trajectory.turns))

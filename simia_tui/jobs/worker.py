@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from simia_tui import collector
 from simia_tui.errors import SimiaError
 from simia_tui.jobs.batches import BatchRunner
 from simia_tui.jobs.breaker import Breaker
@@ -224,7 +225,7 @@ class Desk:
                     # An episode is no request: those it makes stand in line by themselves.
                     slots = Slots(Pacer(job.spec.concurrency))
                 runner = Runner(self._journal, job, share, client, slots, breaker, self._stop)
-                with slots.used_by(runner):
+                with slots.used_by(runner), collector.spared():
                     self._preparing.discard(job.id)
                     return await runner.run()
 

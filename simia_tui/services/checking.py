@@ -9,12 +9,11 @@ from pathlib import Path
 from threading import Semaphore
 from typing import Any, NamedTuple
 
-from simia_tui import checks, domains, formats, resources
+from simia_tui import checks, collector, domains, formats, resources
 from simia_tui.errors import UsageError
 from simia_tui.formats import Row, Sink, Slice, Torn
 from simia_tui.formats.base import json_row
 from simia_tui.model import verdict_of
-from simia_tui.services import collector
 from simia_tui.settings import Settings
 
 Entry = dict[str, Any]

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from simia_tui import formats
-from simia_tui.formats import Issue, Preflight, RowError, decided
+from simia_tui.formats import Issue, Preflight, RowError, Sink, decided
 from simia_tui.model import Trajectory
 from simia_tui.services.bodies import body
 from simia_tui.store import Query, trajectories
@@ -35,8 +35,10 @@ def made(db: sqlite3.Connection, query: Query, name: str) -> Iterator[Made]:
     return _MAKERS[name](db, query)
 
 
-def preflight(db: sqlite3.Connection, query: Query, name: str) -> tuple[Preflight, set[int]]:
-    """How many rows there would be and why others make none; and which trajectories the rows are made from.
+def preflight(db: sqlite3.Connection, query: Query, name: str, sink: Sink | None = None) -> tuple[Preflight, set[int]]:
+    """How many rows there are and why others make none; and which trajectories the rows are made from.
+
+    The rows go into `sink`, where there is one.
 
     Nothing here is a loss: what is left out was never whole. Words are not counted.
     """
@@ -47,6 +49,8 @@ def preflight(db: sqlite3.Connection, query: Query, name: str) -> tuple[Prefligh
         if entry.row is not None:
             kept += 1
             used.add(entry.pk)
+            if sink is not None:
+                sink.add(entry.row)
         if sentence := entry.reason or entry.note:
             found.setdefault(sentence, [0, entry.id, entry.row is None])[0] += 1
     left = sum(count for count, _, out in found.values() if out)

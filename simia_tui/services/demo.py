@@ -116,7 +116,8 @@ def headless(root: Path, n: int, train: bool, say: Callable[[str], None], random
     done("approve episodes by rule", f"{approve_clean(db, 'episode')} approved", started)
 
     started = time.monotonic()
-    export = exporting.freeze(workspace, db, "demo", exporting.preview(db, Query(kind="episode", status="approved")))
+    with exporting.draft(workspace, db, "demo", Query(kind="episode", status="approved")) as draft:
+        export = draft.freeze()
     done("export", f"{export.rows} rows, nothing dropped or lost, sha256 {export.sha256[:12]}", started)
 
     if train:

@@ -1,38 +1,52 @@
-"""Freezing a curated set: preflight, files, manifest, card. What was frozen is never changed."""
+"""Freezing a curated set: preflight, files, manifest, card. What was frozen is never changed.
 
-import hashlib
+A set is judged and written in one pass over its rows, to a folder that nobody looks into. It becomes an export when
+that folder is given its name, and is gone when the judgement is not accepted.
+"""
+
+import fcntl
 import json
+import os
 import re
 import shutil
 import sqlite3
 import time
+from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
-from simia_tui import __version__, formats, resources
+from simia_tui import __version__, collector, formats
 from simia_tui.errors import SimiaError, UsageError
-from simia_tui.formats import JsonSink, Preflight
-from simia_tui.formats.axolotl import DATASET
+from simia_tui.formats import Preflight
 from simia_tui.model import Export, Trajectory, canonical_json, content_hash
-from simia_tui.services import collector, decided
-from simia_tui.services.bodies import bodies, body
-from simia_tui.store import Query, Workspace, cards, certificates, exports, provenance, trajectories
+from simia_tui.services import bundle, decided
+from simia_tui.services.bodies import bodies
+from simia_tui.services.bundle import TARGETS, Bundle
+from simia_tui.store import Query, Workspace, cards, certificates, exports, provenance, snapshot, trajectories
 
-TARGETS: dict[str, str] = {name: formats.file_of(name) for name in ("trl", "sharegpt-hermes")}
-"""What every export is written for, and the file of each."""
+__all__ = ["TARGETS", "Draft", "Preview", "draft", "freeze", "preview"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+_PORTION = 250
+"""Rows that are read at a time."""
+
+_ABANDONED_S = 60.0
+"""Age from which a draft that no process holds is what a killed one left behind."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What an export would hold and what each target would drop or lose; nothing is written."""
+    """What an export would hold and what each target would drop or lose.
+
+    `selected` is what the query matches, `pks` what of it goes out.
+    """
 
     query: Query
+    selected: Sequence[int]
     pks: list[int]
     demo: int
     broken: int
@@ -57,8 +71,7 @@ class Preview:
     @property
     def written(self) -> dict[str, str]:
         """The formats that the export will hold, and the file of each; other targets are only looked at."""
-        known = {*formats.WRITERS, *formats.DECIDED}
-        return {name: formats.file_of(name) for name in self.reports if name in known}
+        return bundle.written(self.reports)
 
 
 def preview(db: sqlite3.Connection, query: Query, targets: Sequence[str] = tuple(TARGETS)) -> Preview:
@@ -67,37 +80,125 @@ def preview(db: sqlite3.Connection, query: Query, targets: Sequence[str] = tuple
     Raises:
         UsageError: the query selects nothing, or nothing with a turn of the assistant; a target is not known.
     """
+    return _Pass(db, query, _known(targets), None).run(_selected(db, query))
+
+
+class Draft(NamedTuple):
+    """A set that is judged and written, but not yet an export.
+
+    `revisions` are those of the rows of `preview.pks`; `files` is what the manifest says of each file.
+    """
+
+    workspace: Workspace
+    db: sqlite3.Connection
+    name: str
+    folder: Path
+    preview: Preview
+    revisions: Sequence[int]
+    files: dict[str, dict[str, Any]]
+
+    def freeze(self, *, accept_losses: bool = False) -> Export:
+        """Makes it an immutable folder and records it; the same set under the same name is kept once.
+
+        Raises:
+            SimiaError: something would be lost and that was not accepted, or the disk refuses.
+        """
+        _agree(self.preview, accept_losses)
+        sha = content_hash({file: entry["sha256"] for file, entry in self.files.items()})
+        path = self.workspace.exports / f"{self.name}-{sha[:8]}"
+        manifest = self._manifest(sha)
+        with _disk(self.workspace):
+            (self.folder / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+            (self.folder / "README.md").write_text(bundle.card(manifest))
+            if path.exists():
+                known = [e for e in exports.exports(self.db) if e.sha256 == sha and e.name == self.name]
+                if known:
+                    return known[0]
+                shutil.rmtree(path)
+            self.folder.rename(path)
+        rows = zip(self.preview.pks, self.revisions, strict=True)
+        place = str(path.relative_to(self.workspace.root))
+        pk = exports.add(self.db, self.name, place, sha, rows, self.preview.demo > 0, manifest)
+        return exports.export(self.db, pk)
+
+    def _manifest(self, sha: str) -> dict[str, Any]:
+        told = self.preview
+        return {
+            "name": self.name,
+            "sha256": sha,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "simia": __version__,
+            "demo": told.demo > 0,
+            "demo_rows": told.demo,
+            "rows": len(told.pks),
+            "filter": _describe(told.query),
+            "left_out": told.left_out,
+            "formats": told.written,
+            "files": self.files,
+            "preflight": {target: _preflight_entry(report) for target, report in told.reports.items()},
+            "certificates": certificates.of(self.db, told.pks),
+            **provenance.summary(self.db, told.pks),
+        }
+
+
+@contextmanager
+def draft(
+    workspace: Workspace,
+    db: sqlite3.Connection,
+    name: str,
+    query: Query,
+    targets: Sequence[str] = tuple(TARGETS),
+    selected: Sequence[int] | None = None,
+) -> Iterator[Draft]:
+    """Judges and writes what `query` selects in one pass; what was not frozen when it ends is gone.
+
+    `selected` are the keys that the query gave before, where somebody has looked at them since.
+
+    Raises:
+        UsageError: as `preview` does, and where the name cannot be a folder's.
+        SimiaError: the disk refuses.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError("An export's name is made of letters, digits, dots, dashes and underscores; choose another.")
+    names = _known(targets)
+    selected = _selected(db, query) if selected is None else selected
+    with _drafted(workspace, name) as folder:
+        with _disk(workspace):
+            with bundle.opened(folder, names) as files:
+                walk = _Pass(db, query, names, files)
+                previewed = walk.run(selected)
+            entries = files.describe()
+        yield Draft(workspace, db, name, folder, previewed, walk.revisions, entries)
+
+
+def freeze(
+    workspace: Workspace, db: sqlite3.Connection, name: str, previewed: Preview, *, accept_losses: bool = False
+) -> Export:
+    """Writes the set that somebody has looked at as an export. Its rows are judged again: they may have changed since.
+
+    Raises:
+        UsageError: the name cannot be a folder's.
+        SimiaError: something would be lost and that was not accepted, or the disk refuses.
+    """
+    _agree(previewed, accept_losses)
+    with draft(workspace, db, name, previewed.query, tuple(previewed.reports), previewed.selected) as made:
+        return made.freeze(accept_losses=accept_losses)
+
+
+def _known(targets: Sequence[str]) -> list[str]:
+    """The targets, each once."""
     names = list(dict.fromkeys(targets))
     if unknown := [name for name in names if name not in formats.DECIDED and name not in formats.targets()]:
         known = ", ".join([*formats.WRITERS, *formats.DECIDED])
         raise UsageError(f"There is no export target {unknown[0]!r}; choose of: {known}.")
-    selected = list(trajectories.ids(db, query.but(order="source")))
+    return names
+
+
+def _selected(db: sqlite3.Connection, query: Query) -> Sequence[int]:
+    selected = trajectories.ids(db, query.but(order="source"))
     if not selected:
         raise UsageError(f"No trajectory matches {_describe(query)}; approve some episodes or choose another filter.")
-    kept: list[int] = []
-    left_out: dict[str, int] = {}
-
-    def looked_at() -> Iterator[Trajectory]:
-        for pk in selected:
-            trajectory = body(db, pk)
-            reason = formats.left_out(trajectory, "trl")
-            if reason is None:
-                kept.append(pk)
-            else:
-                left_out[reason] = left_out.get(reason, 0) + 1
-            yield trajectory
-
-    with collector.spared():
-        reports = formats.preflights(looked_at(), [name for name in names if name not in formats.DECIDED])
-    if not kept:
-        raise UsageError(f"Nothing to export: {'; '.join(left_out)} in any of {_describe(query)}.")
-    used = set(kept)
-    for name in formats.DECIDED.keys() & set(names):
-        reports[name], made_from = decided.preflight(db, query, name)
-        used |= made_from
-    demo = provenance.demo_count(db, sorted(used))
-    broken = provenance.broken_count(db, kept)
-    return Preview(query, kept, demo, broken, {name: reports[name] for name in names}, left_out)
+    return selected
 
 
 def _describe(query: Query) -> str:
@@ -105,140 +206,9 @@ def _describe(query: Query) -> str:
     return f"{kind} {query.line()}".strip()
 
 
-def freeze(
-    workspace: Workspace, db: sqlite3.Connection, name: str, previewed: Preview, *, accept_losses: bool = False
-) -> Export:
-    """Writes the set as an immutable folder and records it; the same set under the same name is written once.
-
-    Raises:
-        UsageError: the name cannot be a folder's.
-        SimiaError: something would be lost and that was not accepted, or the disk refuses.
-    """
-    if not _NAME.fullmatch(name):
-        raise UsageError("An export's name is made of letters, digits, dots, dashes and underscores; choose another.")
+def _agree(previewed: Preview, accept_losses: bool) -> None:
     if previewed.losses and not accept_losses:
         raise SimiaError(f"The export would lose data: {'; '.join(previewed.losses)}. Mend or leave out these rows.")
-    draft = workspace.exports / f".{name}.{time.time_ns()}"
-    try:
-        draft.mkdir(parents=True)
-        members = _members(db, previewed.pks)
-        files = _write_files(draft, db, previewed, members)
-        sha = content_hash({file: entry["sha256"] for file, entry in files.items()})
-        manifest = _manifest(db, name, sha, previewed, files)
-        (draft / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-        (draft / "README.md").write_text(_card(manifest))
-        path = workspace.exports / f"{name}-{sha[:8]}"
-        if path.exists():
-            known = [export for export in exports.exports(db) if export.sha256 == sha and export.name == name]
-            if known:
-                return known[0]
-            shutil.rmtree(path)
-        draft.rename(path)
-    except OSError as error:
-        raise SimiaError(f"The export could not be written to {workspace.exports}: {error.strerror}.") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    rows = [(member["pk"], member["revision"]) for member in members]
-    pk = exports.add(db, name, str(path.relative_to(workspace.root)), sha, rows, previewed.demo > 0, manifest)
-    return exports.export(db, pk)
-
-
-def _members(db: sqlite3.Connection, pks: list[int]) -> list[dict[str, Any]]:
-    """Where each row comes from, in the order of the files."""
-    members = []
-    for pk in pks:
-        masked = sorted(cards.masked_turns(db, pk))
-        members.append({**provenance.member(db, pk), **({"masked": masked} if masked else {})})
-    return members
-
-
-def _write_files(
-    folder: Path, db: sqlite3.Connection, previewed: Preview, members: list[dict[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """Writes one file a format, and those that describe them; returns what the manifest says of each."""
-    rows = {file: 0 for file in previewed.written.values()}
-    with ExitStack() as stack:
-        writers = {name: file for name, file in previewed.written.items() if name in formats.WRITERS}
-        sinks = {name: stack.enter_context(formats.open_sink(folder / file, name)) for name, file in writers.items()}
-        stack.enter_context(collector.spared())
-        for trajectory in bodies(db, previewed.pks):
-            for name, sink in sinks.items():
-                row = formats.WRITERS[name].write(trajectory)
-                if formats.left_out(trajectory, name, row) is None:
-                    sink.add(row)
-                    rows[writers[name]] += 1
-    for name in formats.DECIDED.keys() & previewed.written.keys():
-        file = previewed.written[name]
-        with formats.open_sink(folder / file, name) as sink:
-            for entry in decided.made(db, previewed.query, name):
-                if entry.row is not None:
-                    sink.add(entry.row)
-                    rows[file] += 1
-    with JsonSink(folder / MEMBERS) as sink:
-        for member in members:
-            sink.add({key: value for key, value in member.items() if key != "pk"})
-    rows[MEMBERS] = len(members)
-    _describe_files(folder, previewed)
-    return {path.name: _file_entry(path, rows.get(path.name)) for path in sorted(folder.iterdir())}
-
-
-def _describe_files(folder: Path, previewed: Preview) -> None:
-    """What trainers must be told of the files, in their own configuration."""
-    (folder / "dataset_info.json").write_text(json.dumps(_dataset_info(previewed), indent=2) + "\n")
-    if "axolotl" in previewed.written:
-        (folder / "axolotl_dataset.yaml").write_text(DATASET)
-
-
-def _dataset_info(previewed: Preview) -> dict[str, Any]:
-    """How LLaMA-Factory is told of its files. Results are human turns in the first: no tag of their own."""
-    tags = {"role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt"}
-    columns = {"messages": "conversations", "system": "system"}
-    info: dict[str, Any] = {
-        "simia": {
-            "file_name": TARGETS["sharegpt-hermes"],
-            "formatting": "sharegpt",
-            "columns": columns,
-            "tags": tags,
-        }
-    }
-    if "sharegpt" in previewed.written:
-        info["simia_sharegpt"] = {
-            "file_name": previewed.written["sharegpt"],
-            "formatting": "sharegpt",
-            "columns": {**columns, "tools": "tools"},
-            "tags": {**tags, "observation_tag": "observation", "function_tag": "function_call"},
-        }
-    return info
-
-
-def _file_entry(path: Path, rows: int | None) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    entry: dict[str, Any] = {"sha256": digest.hexdigest(), "bytes": path.stat().st_size}
-    return entry if rows is None else {**entry, "rows": rows}
-
-
-def _manifest(
-    db: sqlite3.Connection, name: str, sha: str, previewed: Preview, files: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "sha256": sha,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "simia": __version__,
-        "demo": previewed.demo > 0,
-        "demo_rows": previewed.demo,
-        "rows": len(previewed.pks),
-        "filter": _describe(previewed.query),
-        "left_out": previewed.left_out,
-        "formats": previewed.written,
-        "files": files,
-        "preflight": {target: _preflight_entry(report) for target, report in previewed.reports.items()},
-        "certificates": certificates.of(db, previewed.pks),
-        **provenance.summary(db, previewed.pks),
-    }
 
 
 def _preflight_entry(report: Preflight) -> dict[str, Any]:
@@ -246,44 +216,101 @@ def _preflight_entry(report: Preflight) -> dict[str, Any]:
     return entry
 
 
-def _card(manifest: dict[str, Any]) -> str:
-    def listed(key: str) -> str:
-        values: dict[str, int] = manifest[key]
-        return ", ".join(f"{name} ({n})" for name, n in values.items()) or "none"
-
-    note = ""
-    if manifest["demo"]:
-        note = (
-            f"**{manifest['demo_rows']} of these rows were made by the offline demo model. Do not publish them.**\n\n"
-        )
-    purposes = {**_PURPOSES, **{file: formats.title(name) for name, file in manifest["formats"].items()}}
-    files = "\n".join(
-        f"| `{name}` | {purposes.get(name, '')} | {entry.get('rows', '')} | `{entry['sha256'][:16]}…` |"
-        for name, entry in manifest["files"].items()
-    )
-    template = Template((resources.templates() / "dataset_card.md").read_text())
-    return template.substitute(
-        name=manifest["name"],
-        demo_note=note,
-        rows=manifest["rows"],
-        version=manifest["simia"],
-        created=manifest["created"],
-        files=files,
-        filter=manifest["filter"],
-        domains=listed("domains"),
-        models=listed("models"),
-        prompts=listed("prompt_versions"),
-        reviewers=listed("reviewers"),
-        jobs=listed("jobs"),
-        left_out=listed("left_out"),
-        losses="\n".join(f"- {name}: {loss}" for name in manifest["formats"] for loss in formats.losses(name)),
-    )
+@contextmanager
+def _drafted(workspace: Workspace, name: str) -> Iterator[Path]:
+    """A new folder that is held while it is a draft, and gone when it has not got a name by the end."""
+    with _disk(workspace):
+        _sweep(workspace)
+        folder = workspace.exports / f".{name}.{time.time_ns()}.draft"
+        folder.mkdir(parents=True)
+        held = os.open(folder, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        os.close(held)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-MEMBERS = "members.jsonl"
+def _sweep(workspace: Workspace) -> None:
+    """Takes the drafts away that killed processes left behind."""
+    for folder in workspace.exports.glob(".*.draft"):
+        if time.time() - folder.stat().st_mtime < _ABANDONED_S:
+            continue
+        held = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(held)
 
-_PURPOSES: dict[str, str] = {
-    MEMBERS: "where each row comes from",
-    "dataset_info.json": "LLaMA-Factory's description of its files",
-    "axolotl_dataset.yaml": "Axolotl's description of its file",
-}
+
+@contextmanager
+def _disk(workspace: Workspace) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SimiaError(f"The export could not be written to {workspace.exports}: {error.strerror}.") from error
+
+
+class _Pass:
+    """One walk over rows: every target judges each, and where there are `files` it is written."""
+
+    def __init__(self, db: sqlite3.Connection, query: Query, names: Sequence[str], files: Bundle | None) -> None:
+        self._db, self._query, self._names, self._files = db, query, names, files
+        self._tallies = [formats.Tally(name) for name in names if name not in formats.DECIDED]
+        self._kept = array("q")
+        self._left_out: dict[str, int] = {}
+        self.revisions = array("q")
+
+    def run(self, selected: Sequence[int]) -> Preview:
+        with collector.spared():
+            for start in range(0, len(selected), _PORTION):
+                self._portion(selected[start : start + _PORTION])
+        if not self._kept:
+            raise UsageError(f"Nothing to export: {'; '.join(self._left_out)} in any of {_describe(self._query)}.")
+        reports = {tally.target: tally.result() for tally in self._tallies}
+        used = set(self._kept)
+        for name in formats.DECIDED.keys() & set(self._names):
+            sink = self._files.sinks[name] if self._files else None
+            reports[name], made_from = decided.preflight(self._db, self._query, name, sink)
+            used |= made_from
+        kept = list(self._kept)
+        demo = provenance.demo_count(self._db, sorted(used))
+        broken = provenance.broken_count(self._db, kept)
+        in_order = {name: reports[name] for name in self._names}
+        return Preview(self._query, selected, kept, demo, broken, in_order, self._left_out)
+
+    def _portion(self, pks: Sequence[int]) -> None:
+        with snapshot(self._db):
+            read = list(bodies(self._db, pks))
+            members = _members(self._db, pks) if self._files else []
+        for n, trajectory in enumerate(read):
+            reason = formats.left_out(trajectory, "trl")
+            if reason is not None:
+                self._left_out[reason] = self._left_out.get(reason, 0) + 1
+            else:
+                self._kept.append(pks[n])
+            self._row(trajectory, members[n] if members and reason is None else None)
+
+    def _row(self, trajectory: Trajectory, member: dict[str, Any] | None) -> None:
+        """Has every target judge a row; one with a `member` is written to each file that can use it."""
+        seen = formats.look(trajectory)
+        sinks = self._files.sinks if self._files and member else {}
+        for tally in self._tallies:
+            sink = sinks.get(tally.target)
+            row = formats.WRITERS[tally.target].write(trajectory) if sink else None
+            if tally.add(trajectory, seen, row) and sink and row is not None:
+                sink.add(row)
+        if self._files and member:
+            self.revisions.append(member["revision"])
+            self._files.members.add({key: value for key, value in member.items() if key != "pk"})
+
+
+def _members(db: sqlite3.Connection, pks: Sequence[int]) -> list[dict[str, Any]]:
+    """Where each row comes from, with the turns that reviewers masked."""
+    masks = cards.masks(db, pks)
+    told = provenance.members(db, pks)
+    return [m | ({"masked": sorted(masks[m["pk"]])} if m["pk"] in masks else {}) for m in told]

@@ -6,10 +6,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from simia_tui import checks, domains, formats
+from simia_tui import checks, collector, domains, formats
 from simia_tui.errors import UsageError
 from simia_tui.model import Kind, ToolSpec
-from simia_tui.services import collector
 from simia_tui.settings import Settings
 from simia_tui.store import New, Workspace, imports, trajectories
 

@@ -1,14 +1,16 @@
 """Edits by a person: the changed body is checked again before it becomes the revision that counts."""
 
 import sqlite3
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from simia_tui import checks, domains
-from simia_tui.checks import standing
 from simia_tui.errors import UsageError
 from simia_tui.model import Finding, ToolCall, Trajectory, Turn
 from simia_tui.settings import Settings
 from simia_tui.store import Workspace, decisions, trajectories
+
+if TYPE_CHECKING:
+    from simia_tui.checks.standing import Entry
 
 
 def check(workspace: Workspace, trajectory: Trajectory) -> tuple[Trajectory, list[Finding]]:
@@ -18,8 +20,10 @@ def check(workspace: Workspace, trajectory: Trajectory) -> tuple[Trajectory, lis
     return checks.run(trajectory, trajectory.tools or pack.tools, hints)
 
 
-def ledger(workspace: Workspace, trajectory: Trajectory) -> list[standing.Entry]:
+def ledger(workspace: Workspace, trajectory: Trajectory) -> "list[Entry]":
     """What the tools told and the calls set, turn by turn; `checks.standing.standing` sums it up after a turn."""
+    from simia_tui.checks import standing
+
     pack = domains.load(trajectory.domain, workspace.prompt_roots())
     return standing.entries(trajectory, trajectory.tools or pack.tools, checks.Hints.of(pack.data))
 

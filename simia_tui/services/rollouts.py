@@ -1,7 +1,8 @@
 """Queueing jobs that play episodes turn by turn, and jobs that judge episodes anew."""
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, get_args
 
 from simia_tui.checks import Hints, pipeline
@@ -18,11 +19,30 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 @dataclass(frozen=True)
 class Plan:
-    """A job that is ready to be queued: its spec, and the seed or episode of each task."""
+    """A job that is ready to be queued: its spec, and the seed or episode of each task.
+
+    With `errands` these are numbers of errands of the demo's library, which come into the workspace with the job.
+    `left_out` counts episodes that matched and need no judge.
+    """
 
     spec: RolloutSpec | JudgeSpec
     chosen: list[int]
     left_out: int = 0
+    errands: bool = False
+
+    @property
+    def distinct(self) -> int:
+        """How many seeds or episodes the tasks share."""
+        return len(set(self.chosen))
+
+    @property
+    def cast(self) -> str:
+        """Who plays what."""
+        spec = self.spec
+        if not isinstance(spec, RolloutSpec):
+            return f"by {spec.model}"
+        others = ", ".join(f"{part.model} as {name}" for name, part in spec.parts.items())
+        return f"played by {spec.model}{f' with {others}' if others else ' in all parts'}"
 
 
 def plan_rollouts(
@@ -53,9 +73,9 @@ def plan_rollouts(
         for part in parts.values():
             require_price(part)
     spec = spec.replace(parts={name: part for name, part in parts.items() if not _same(part, spec)})
-    everyone_demo = spec.demo and all(part.base_url is None for part in parts.values())
-    chosen = demo_seeds(db, spec.random_seed) if everyone_demo else _playable(db, domain)
-    return Plan(spec, draw(chosen, n, spec.random_seed))
+    errands = spec.demo and all(part.base_url is None for part in parts.values())
+    chosen = _errands() if errands else _playable(db, domain)
+    return Plan(spec, draw(chosen, n, spec.random_seed), errands=errands)
 
 
 def _part(settings: Settings, role: Role) -> AskedSpec:
@@ -82,14 +102,21 @@ def _begins(seed: Trajectory) -> bool:
     return first is not None and first.role == "user" and bool(first.content)
 
 
+def _errands() -> Sequence[int]:
+    """The numbers of the errands of the demo's library."""
+    from simia_tui.demo.agent import KNOWN
+
+    return range(KNOWN)
+
+
 def demo_seeds(db: sqlite3.Connection, random_seed: int) -> list[int]:
     """Errands of the demo's library as seeds of the workspace; they stay pending, and are marked as demo."""
-    from simia_tui.demo.agent import KNOWN
     from simia_tui.demo.errands import errands
 
+    known = len(_errands())
     made = [
         errand.seed.replace(meta={**errand.seed.meta, "goal": errand.goal, "ledger": errand.ledger})
-        for errand in errands(KNOWN, random_seed)
+        for errand in errands(known, random_seed)
     ]
     news = []
     for seed in made:
@@ -132,11 +159,19 @@ def _ruled(db: sqlite3.Connection, pk: int) -> bool:
     return record is not None and Ending.model_validate(record["ending"]).termination.by_policy
 
 
-def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan) -> Job:
-    """Queues the job and sees to it that a worker is there."""
-    job = jobs.create(db, planned.spec, planned.chosen)
+def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan, priority: int = 0) -> Job:
+    """Queues the job and sees to it that a worker is there; one of a higher priority goes first."""
+    job = jobs.create(db, planned.spec, stocked(db, planned).chosen, priority)
     processes.start_worker(workspace)
     return jobs.job(db, job)
+
+
+def stocked(db: sqlite3.Connection, planned: Plan) -> Plan:
+    """The plan with seeds of the workspace in the place of errands."""
+    if not planned.errands:
+        return planned
+    known = demo_seeds(db, planned.spec.random_seed)
+    return replace(planned, chosen=[known[n] for n in planned.chosen], errands=False)
 
 
 class Rewards(NamedTuple):

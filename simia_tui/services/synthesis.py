@@ -4,7 +4,7 @@ import random
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from simia_tui.errors import UsageError
 from simia_tui.model import Job, SynthesizeSpec
@@ -92,49 +92,11 @@ def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan, priority:
 PREVIEW = 5
 """Samples of a preview."""
 
-BATCH_S = 24 * 3600.0
-"""How long a batch may take."""
-
-
-class Forecast(NamedTuple):
-    """What a preview job foretells of one of `n` episodes: cost in 1e-9 USD (None: price unknown) and seconds.
-
-    `yield_` is the share of requests that brought an episode, `cached` the share of prompt tokens from a cache.
-    """
-
-    n: int
-    cost_nano: int | None
-    seconds: float
-    yield_: float
-    cached: float
-
 
 def preview(planned: Plan, n: int = PREVIEW) -> Plan:
     """The same job with the first few of its seeds, as a job of its own that sends its requests one by one."""
     changes = {"concurrency": min(n, planned.spec.concurrency), "batch": False}
     return Plan(planned.spec.replace(**changes), planned.seeds[:n])
-
-
-def forecast(db: sqlite3.Connection, job: Job, planned: Plan) -> Forecast:
-    """What `planned` will take, from what the preview `job` took: cost per kept episode, latency per request.
-
-    Raises:
-        UsageError: the preview brought nothing to go by.
-    """
-    asked = [attempt for attempt in jobs.attempts(db, job.id, 1000) if attempt.latency_ms]
-    if not job.done or not asked:
-        raise UsageError(f"The preview (job {job.id}) brought no episode; see `simia jobs show {job.id}`.")
-    n = len(planned.seeds)
-    requests = n * len(asked) / job.done
-    latency = sum(attempt.latency_ms or 0 for attempt in asked) / len(asked) / 1000
-    batch = planned.spec.batch
-    return Forecast(
-        n=n,
-        cost_nano=None if job.cost_nano is None else round(job.cost_nano / job.done * n / (2 if batch else 1)),
-        seconds=BATCH_S if batch else max(1.0, requests / planned.spec.concurrency) * latency,
-        yield_=job.done / len(asked),
-        cached=job.tokens_cached / job.tokens_in if job.tokens_in else 0.0,
-    )
 
 
 def cancel(workspace: Workspace, db: sqlite3.Connection, pk: int) -> Job:

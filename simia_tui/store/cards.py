@@ -257,12 +257,21 @@ def latest_batch(db: sqlite3.Connection, reviewer: str) -> int | None:
 
 def masked_turns(db: sqlite3.Connection, pk: int) -> dict[int, str]:
     """The turns of the body that counts which are not to be trained on, each with its reason."""
-    found = db.execute(
-        "SELECT m.turn, m.reason FROM masks m JOIN trajectories t ON t.pk = m.trajectory AND t.revision = m.revision"
-        " WHERE m.trajectory = ? AND m.lifted IS NULL ORDER BY m.pk",
-        (pk,),
-    ).fetchall()
-    return dict(found)
+    return masks(db, [pk]).get(pk, {})
+
+
+def masks(db: sqlite3.Connection, pks: Sequence[int]) -> dict[int, dict[int, str]]:
+    """`masked_turns` of those of `pks` that have any."""
+    marks = ",".join("?" * len(pks))
+    cursor = db.execute(
+        "SELECT m.trajectory, m.turn, m.reason FROM masks m JOIN trajectories t ON t.pk = m.trajectory"
+        f" AND t.revision = m.revision WHERE m.trajectory IN ({marks}) AND m.lifted IS NULL ORDER BY m.pk",
+        list(pks),
+    )
+    found: dict[int, dict[int, str]] = {}
+    for pk, turn, reason in cursor:
+        found.setdefault(pk, {})[turn] = reason
+    return found
 
 
 # -- what a deck is drawn from ------------------------------------------------------------------------------------

@@ -139,6 +139,19 @@ def write(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
             guarded.copy_back()
 
 
+@contextmanager
+def snapshot(db: sqlite3.Connection) -> Iterator[None]:
+    """What is read within is of one moment, whatever others commit meanwhile; to be short, as a write is."""
+    if db.in_transaction:
+        yield
+        return
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+
+
 def data_version(db: sqlite3.Connection) -> int:
     """A number that changes when another connection has committed (costs microseconds)."""
     (version,) = db.execute("PRAGMA data_version").fetchone()

@@ -7,12 +7,16 @@ from simia_tui.errors import UsageError
 
 
 class Part(NamedTuple):
-    """What the requests of one role to one model cost; `role` None where a job has no roles. Costs in 1e-9 USD."""
+    """What the requests of one role to one model cost; `role` None where a job has no roles. Costs in 1e-9 USD.
+
+    `seconds` is what they took, as if one had waited for the other.
+    """
 
     role: str | None
     model: str
     attempts: int
     cost_nano: int
+    seconds: float = 0.0
 
 
 class Costs(NamedTuple):
@@ -42,6 +46,12 @@ class Costs(NamedTuple):
         """What one approved episode came to, with all that was paid for the others."""
         return self._shared_by(self.approved)
 
+    @property
+    def seconds_per_result(self) -> float | None:
+        """What one result took, with the requests that brought nothing; None where no answer's time was taken."""
+        seconds = sum(part.seconds for part in self.parts)
+        return seconds / self.results if seconds and self.results else None
+
     def _shared_by(self, n: int) -> float | None:
         return None if self.total is None or not n else self.total / n
 
@@ -63,7 +73,8 @@ def costs(db: sqlite3.Connection, job: int) -> Costs:
     if found is None:
         raise UsageError(f"There is no job {job}; `simia jobs list` shows them.")
     parts = db.execute(
-        f"SELECT a.role, coalesce(a.model, 'unknown'), count(*), coalesce(sum(a.cost_nano), 0) {_REQUESTS}"
+        f"SELECT a.role, coalesce(a.model, 'unknown'), count(*), coalesce(sum(a.cost_nano), 0),"
+        f" coalesce(sum(a.latency_ms), 0) / 1000.0 {_REQUESTS}"
         " GROUP BY 1, 2 ORDER BY 4 DESC, 1, 2",
         {"job": job},
     ).fetchall()

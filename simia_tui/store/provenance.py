@@ -33,19 +33,24 @@ def _count(db: sqlite3.Connection, pks: Sequence[int], condition: str) -> int:
     return total
 
 
-def member(db: sqlite3.Connection, pk: int) -> dict[str, Any]:
-    """The lineage of one row: ids, revision, kind, domain, seed, job, task, source file, place in a run, demo."""
-    found = db.execute(
+_MEMBER = (
+    *("pk", "id", "revision", "kind", "domain", "status", "seed", "job", "ord", "path", "row"),
+    *("run", "step", "group", "member", "demo"),
+)
+
+
+def members(db: sqlite3.Connection, pks: Sequence[int]) -> list[dict[str, Any]]:
+    """The lineage of each row: ids, revision, kind, domain, seed, job, task, source file, place in a run, demo."""
+    marks = ",".join("?" * len(pks))
+    cursor = db.execute(
         "SELECT t.pk, t.id, t.revision, t.kind, t.domain, t.status, s.id, t.job, t.ord, t.path, t.row,"
         ' r.run, r.step, r."group", r.member, t.demo FROM trajectories t'
-        " LEFT JOIN trajectories s ON s.pk = t.seed LEFT JOIN practised r ON r.trajectory = t.pk WHERE t.pk = ?",
-        (pk,),
-    ).fetchone()
-    names = (
-        *("pk", "id", "revision", "kind", "domain", "status", "seed", "job", "ord", "path", "row"),
-        *("run", "step", "group", "member", "demo"),
+        " LEFT JOIN trajectories s ON s.pk = t.seed LEFT JOIN practised r ON r.trajectory = t.pk"
+        f" WHERE t.pk IN ({marks})",
+        list(pks),
     )
-    return {**dict(zip(names, found, strict=True)), "demo": bool(found[-1])}
+    found = {pk: dict(zip(_MEMBER, (pk, *values, bool(demo)), strict=True)) for pk, *values, demo in cursor}
+    return [found[pk] for pk in pks]
 
 
 _SUMMARIES = {

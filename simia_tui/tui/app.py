@@ -2,49 +2,47 @@
 
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from operator import itemgetter
 from typing import ClassVar, get_args
 
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.dom import DOMNode
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Input, TextArea
 from textual.worker import Worker, WorkerState
 
 from simia_tui.errors import SimiaError
 from simia_tui.model import Kind, Status
-from simia_tui.services import synthesis, training
 from simia_tui.store import Workspace, claims, data_version, trajectories
 from simia_tui.store.connection import explain
-from simia_tui.tui import keymap
+from simia_tui.tui import keymap, rooms
 from simia_tui.tui.bench import Bench
-from simia_tui.tui.lines import LineCommands
-from simia_tui.tui.screens.agreement import AgreementScreen
 from simia_tui.tui.screens.base import RoomScreen
-from simia_tui.tui.screens.cards import CardsScreen
-from simia_tui.tui.screens.desk import DeskScreen
-from simia_tui.tui.screens.exports import ExportsScreen
 from simia_tui.tui.screens.goto import ROOM_KEYS, GoToStrip
 from simia_tui.tui.screens.help import HelpScreen
-from simia_tui.tui.screens.home import HomeScreen
-from simia_tui.tui.screens.importing import ImportDialog
-from simia_tui.tui.screens.jobs import JobsScreen
-from simia_tui.tui.screens.launch import LaunchDialog
-from simia_tui.tui.screens.prompts import PromptsScreen
-from simia_tui.tui.screens.review import EpisodesScreen, SeedsScreen
 from simia_tui.tui.screens.small import SmallScreen, too_small
 from simia_tui.tui.screens.strip import Strip
-from simia_tui.tui.screens.train import TrainDialog
 from simia_tui.tui.text import visible
 
 RECONCILE_S = 5.0
 """How often runs and jobs whose process died are looked for."""
+IDLE_S = 1.0
+"""How long no key has come until the rooms that nobody has opened yet are imported, one at a time."""
+
+
+def _line_commands() -> type[Provider]:
+    from simia_tui.tui.lines import LineCommands
+
+    return LineCommands
 
 
 class Workbench(App[None]):
@@ -52,19 +50,10 @@ class Workbench(App[None]):
 
     TITLE = "simia"
     CSS_PATH = "app.tcss"
-    MODES: ClassVar[dict[str, type[Screen[None]]]] = {  # type: ignore[assignment]  # Textual wants the wider union
-        "home": HomeScreen,
-        "seeds": SeedsScreen,
-        "episodes": EpisodesScreen,
-        "cards": CardsScreen,
-        "jobs": JobsScreen,
-        "prompts": PromptsScreen,
-        "exports": ExportsScreen,
-        "agreement": AgreementScreen,
-    }
+    MODES = dict(rooms.MODES)
     DEFAULT_MODE = "home"
     ENABLE_COMMAND_PALETTE = True
-    COMMANDS = App.COMMANDS | {LineCommands}
+    COMMANDS = App.COMMANDS | {_line_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "go", "Go to", id="app.go", tooltip="Go to another room, by its letter"),
         Binding("I", "import", "Import", id="app.import", tooltip="Import files of real traces"),
@@ -81,10 +70,11 @@ class Workbench(App[None]):
         super().__init__()
         self.bench = Bench.open(workspace, reviewer)
         self._minutes = minutes
-        scopes = keymap.scopes(Workbench, [*self.MODES.values(), *keymap.dialogs()])
-        self.own_keys = keymap.keymap(self.bench.settings.keys, scopes)
+        keys = self.bench.settings.keys
+        self.own_keys = keymap.keymap(keys, rooms.scopes(Workbench)) if keys else {}
         self._version = data_version(self.bench.db)
         self._trouble = ""
+        self._idle: Timer | None = None
 
     def on_mount(self) -> None:
         self.set_keymap(self.own_keys)
@@ -96,17 +86,28 @@ class Workbench(App[None]):
         sys.setswitchinterval(0.0005)
         self.set_interval(1 / ui.refresh_hz, self._pulse)
         self.set_interval(RECONCILE_S, self._reconcile)
-        self._reconcile()
+        # What the first screen does not need waits until it has been painted.
+        self.set_timer(IDLE_S, self._reconcile)
+        ahead = rooms.modules()
+        self._idle = self.set_interval(IDLE_S, partial(self._prepare, iter(ahead)), repeat=len(ahead))
         if self._minutes is not None:
             self.call_later(self._open_box, self._minutes)
 
     async def _open_box(self, minutes: float) -> None:
         """The time box opens where more waits."""
+        from simia_tui.tui.screens.desk import DeskScreen
+
         counts = trajectories.counts(self.bench.db)
         waiting = {kind: counts.get((kind, Status.PENDING), 0) for kind in get_args(Kind)}
         await self.switch_mode(f"{max(waiting, key=lambda kind: waiting[kind])}s")
         if isinstance(self.screen, DeskScreen):
             self.screen.open_box(minutes)
+
+    def _prepare(self, modules: Iterator[str]) -> None:
+        """Imports the next of `modules`, so that the room in it opens at once."""
+        module = next(modules, None)
+        if module is not None:
+            self.run_worker(partial(import_module, module), group="prepare", thread=True, exit_on_error=False)
 
     def on_unmount(self) -> None:
         # What is not given back expires by itself.
@@ -127,6 +128,8 @@ class Workbench(App[None]):
         Textual hands a key to the queue of the focused widget and takes the next at once; of two keys in one burst
         (`x` and `1`, or `j` and `a`) the second would then find the screen as it was before the first.
         """
+        if isinstance(event, events.Key) and self._idle is not None:
+            self._idle.reset()
         if isinstance(event, events.Key) and not event.is_forwarded and not isinstance(self.focused, (Input, TextArea)):
             screen = self.screen
             if isinstance(screen, Strip):
@@ -182,6 +185,8 @@ class Workbench(App[None]):
         workspace = self.bench.workspace
 
         def look() -> None:
+            from simia_tui.services import synthesis, training
+
             db = workspace.connect()
             try:
                 training.reconcile(db)
@@ -227,10 +232,15 @@ class Workbench(App[None]):
         self.push_screen(HelpScreen(self.screen))
 
     def action_train(self) -> None:
-        self.push_screen(TrainDialog(self.bench, train=True), self._started)
+        self._freeze(train=True)
 
     def action_export(self) -> None:
-        self.push_screen(TrainDialog(self.bench, train=False), self._started)
+        self._freeze(train=False)
+
+    def _freeze(self, train: bool) -> None:
+        from simia_tui.tui.screens.train import TrainDialog
+
+        self.push_screen(TrainDialog(self.bench, train=train), self._started)
 
     async def _started(self, sentence: str | None) -> None:
         if sentence is not None:
@@ -239,6 +249,8 @@ class Workbench(App[None]):
             self.tell_rooms()
 
     def action_synthesize(self) -> None:
+        from simia_tui.tui.screens.launch import LaunchDialog
+
         self.push_screen(LaunchDialog(self.bench), self._queued)
 
     async def _queued(self, sentence: str | None) -> None:
@@ -248,6 +260,8 @@ class Workbench(App[None]):
             self.tell_rooms()
 
     def action_import(self) -> None:
+        from simia_tui.tui.screens.importing import ImportDialog
+
         self.push_screen(ImportDialog(self.bench), self._imported)
 
     def _imported(self, sentence: str | None) -> None:

@@ -10,10 +10,10 @@ from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import _character_to_key  # the one place that knows Textual's names of characters
-from textual.screen import Screen
 
 from simia_tui.errors import UsageError
 from simia_tui.settings import FILE_NAME
+from simia_tui.tui import rooms
 
 _HOUSE = "simia_tui."
 _NAMED = frozenset(
@@ -69,7 +69,10 @@ def key_of(app: App[Any], act: str) -> str:
     Raises:
         KeyError: there is no such act.
     """
-    binding = _acts().get(act) or _acts(len(_classes()))[act]
+    binding = _acts().get(act) or _acts(len(_classes())).get(act)
+    if binding is None:
+        rooms.load()
+        binding = _acts(len(_classes()))[act]
     own = getattr(app, "own_keys", {}).get(act)
     key = (own or binding.key).split(",")[0]
     if key == "enter":
@@ -126,18 +129,3 @@ def _refuse_clash(bindings: list[Binding], found: Mapping[str, str]) -> None:
         if len(names) > 1 and not found.keys().isdisjoint(name for name in names if name):
             one, other = next(pairwise(str(name) for name in names))
             raise UsageError(f"{FILE_NAME}: keys gives {key} to both {one} and {other}; give one of them another key.")
-
-
-def scopes(app: type[DOMNode], screens: Iterable[type[Screen[Any]]]) -> list[list[type[DOMNode]]]:
-    """What acts at the same time: every room with its `PARTS` and the app; a dialog acts alone."""
-    return [[screen, *getattr(screen, "PARTS", ()), *([app] if hasattr(screen, "PARTS") else [])] for screen in screens]
-
-
-def dialogs(base: type[Screen[Any]] = Screen) -> list[type[Screen[Any]]]:
-    """The house's dialogs and strips, as far as they are loaded."""
-    found = []
-    for kind in base.__subclasses__():
-        found += dialogs(kind)
-        if kind.__module__.startswith(_HOUSE) and not hasattr(kind, "PARTS"):
-            found.append(kind)
-    return found

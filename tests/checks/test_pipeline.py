@@ -195,7 +195,12 @@ ROWS = [
     ),
     Row("turn.none", visit(), Trajectory(turns=(user(),)), None, ERROR, "no assistant"),
     Row(
-        "turn.starts-without-user", visit(), Trajectory(turns=(says(), user())), 0, WARNING, "begins with the assistant"
+        "turn.starts-without-user",
+        visit(),
+        Trajectory(turns=(says(None, GOOD), seen(), user())),
+        0,
+        WARNING,
+        "begins with the assistant",
     ),
     Row("turn.order", visit(), visit(says()), 2, WARNING, "The assistant follows the assistant"),
     Row("turn.empty", visit(), visit(says("  "), user()), 1, WARNING, "is empty"),
@@ -392,6 +397,44 @@ def test_broken_input_is_found(row: Row) -> None:
 def test_every_rule_gives_its_reason_in_one_sentence() -> None:
     for rule in checks.RULES.values():
         assert rule.why.endswith(".") and rule.why.count(". ") == 0
+
+
+def test_a_greeting_before_the_user_speaks_is_worth_a_remark_and_no_more() -> None:
+    _, findings = checks.run(Trajectory(turns=(says("How can I help you?"), user(), says())))
+    assert [(finding.rule, finding.severity) for finding in findings] == [("turn.starts-without-user", INFO)]
+
+
+def test_an_empty_rank_stands_for_null_so_that_what_was_cancelled_cannot_stand_again() -> None:
+    order = {"of": "trip_id", "field": "status", "order": [["", "held"], ["cancelled"]]}
+    seat = {"trip_id": "t1"}
+    null, void, bare = (
+        '{"trip_id": "t1", "status": null}',
+        '{"trip_id": "t1", "status": "Cancelled"}',
+        '{"trip_id": "t1"}',
+    )
+    told = reads(("get_trip", seat, null, False), ("cancel_trip", seat, void, False), ("list_trips", {}, bare, False))
+    hints = checks.Hints.of({"status": [order]})
+    assert of("state.status-back", checks.run(told, hints=hints)[1]) == []
+    back = reads(("cancel_trip", seat, void, False), ("pay_trip", seat, "ok", False), ("get_trip", seat, null, False))
+    (finding,) = of("state.status-back", checks.run(back, hints=hints)[1])
+    assert 'goes back from "Cancelled" in turn 2 to null' in finding.message
+
+
+@pytest.mark.parametrize(
+    ("said", "id", "founded"),
+    [
+        ("It is order 9502127.", "#W9502127", True),
+        ("It is order 9502127!", "W9502127", True),
+        ("My card is gift_card_5634230.", "credit_card_5634230", False),
+        ("I am at 1002 Main Street.", "L1002", False),
+        ("It is order 19502127.", "#W9502127", False),
+    ],
+)
+def test_an_id_may_be_given_without_the_sign_and_letter_that_all_of_its_kind_begin_with(
+    said: str, id: str, founded: bool
+) -> None:
+    trajectory = visit(user(said), says(None, call("get_seat", seat_id=id)), seen("{}"))
+    assert (of("call.unfounded-id", checks.run(trajectory)[1]) == []) is founded
 
 
 def test_a_boolean_is_no_integer() -> None:

@@ -83,6 +83,36 @@ def recorded_errors(path: Path) -> set[tuple[str, str]]:
     return {(turn.name or "", turn.content or "") for turn in turns}
 
 
+SOURCES_ONLY = {
+    "tau-airline": {
+        "Error: user not found",
+        "Error: reservation not found",
+        "Error: Flight {flight_number} not found on date {date}",
+        "Error: Payment method {payment_id} not found",
+        "Error: Too many certificates",
+        "Error: invalid literal for int() with base 10: {digits}",
+    },
+    "tau-retail": {
+        "Error: Non-delivered order cannot be exchanged",
+        "Error: There should be exactly one payment for a pending order",
+        "Error: Payment method should be the original payment method",
+        "Error: payment method should be either the original payment method or a gift card",
+        "Error: Insufficient gift card balance to pay for the price difference",
+        "Error: Insufficient gift card balance to pay for the new item",
+        "Error: Insufficient gift card balance to pay for the order",
+        "Error: The new item id should be different from the old item id",
+    },
+    "tau-telecom": {
+        "Error: Bill with ID {bill_id} not found",
+        "Error: Device with ID {device_id} not found",
+        "Error: Plan with ID {plan_id} not found",
+        "Error: A bill is already awaiting payment for this customer",
+        "Error: Line must be active to suspend",
+    },
+}
+"""Errors that stand in the sources of tau-bench (59a200c) or tau2-bench (a2c0247) and in no recorded trace."""
+
+
 @pytest.mark.parametrize("domain", ["tau-airline", "tau-retail", "tau-telecom", "officebench"])
 def test_every_error_of_the_catalogue_was_said_by_the_real_environment(real_data: Path, domain: str) -> None:
     file = (
@@ -92,23 +122,32 @@ def test_every_error_of_the_catalogue_was_said_by_the_real_environment(real_data
     said |= {(call["name"], call["observation"]) for row in executed(real_data, file) for call in row["calls"]}
     if domain == "tau-airline":
         said |= recorded_errors(real_data / "tau_airline_gpt4o.json")
-    for error in load(domain).errors:
-        told = [text for tool, text in said if not error.tools or tool in error.tools]
-        assert any(re.search(pattern(error.text), text, re.IGNORECASE) for text in told), error.text
+
+    def was_said(text: str, tools: tuple[str, ...]) -> bool:
+        told = [answer for tool, answer in said if not tools or tool in tools]
+        return any(re.search(pattern(text), answer, re.IGNORECASE) for answer in told)
+
+    unsaid = {error.text for error in load(domain).errors if not was_said(error.text, error.tools)}
+    assert unsaid == SOURCES_ONLY.get(domain, set())
 
 
-def test_a_catalogue_that_calls_itself_complete_knows_every_error_of_the_real_environment(real_data: Path) -> None:
-    pack = load("tau-airline")
+@pytest.mark.parametrize(("domain", "least"), [("airline", 20), ("retail", 10), ("telecom", 8)])
+def test_a_catalogue_that_calls_itself_complete_knows_every_error_of_the_real_environment(
+    real_data: Path, domain: str, least: int
+) -> None:
+    pack = load(f"tau-{domain}")
     catalogue, schemas = checks.Hints.of(pack.data).errors, {tool.name: Schema(tool) for tool in pack.tools}
     assert catalogue is not None
-    probes = [probe for row in executed(real_data, "tau2_exec_airline.jsonl.gz") for probe in row["error_probes"]]
+    rows = executed(real_data, f"tau2_exec_{domain}.jsonl.gz")
+    calls = [call for row in rows for call in [*row["error_probes"], *row["calls"]] if call.get("requestor") != "user"]
     said = {
-        (probe["name"], probe["observation"])
-        for probe in probes
-        if probe["is_error"] and probe["name"] in schemas and not schemas[probe["name"]].faults(probe["arguments"])
+        (call["name"], call["observation"])
+        for call in calls
+        if call["is_error"] and call["name"] in schemas and not schemas[call["name"]].faults(call["arguments"])
     }
-    said |= recorded_errors(real_data / "tau_airline_gpt4o.json")
-    assert len(said) > 20
+    if domain == "airline":
+        said |= recorded_errors(real_data / "tau_airline_gpt4o.json")
+    assert len(said) >= least
     assert [(tool, text) for tool, text in said if not catalogue.knows(tool, text)] == []
 
 
@@ -168,3 +207,20 @@ def test_real_office_actions_satisfy_the_pack(real_data: Path) -> None:
         rules += [f.rule for f in checks.run(Trajectory(turns=tuple(turns)), pack.tools, hints)[1]]
     # One sequence, derived by script, is longer than the environment would have let it be.
     assert rules == ["limit.rounds"]
+
+
+@pytest.mark.parametrize(
+    ("domain", "tool", "text"),
+    [
+        ("tau-airline", "cancel_reservation", "Error: Reservation ZFA04Y is locked by another agent"),
+        ("tau-airline", "get_flight_status", "Error: Payment method not found"),
+        ("tau-retail", "cancel_pending_order", "Error: Order #W1234567 was shipped an hour ago"),
+        ("tau-retail", "get_product_details", "Error: Product 1234567890 is discontinued"),
+        ("tau-telecom", "refuel_data", "Error: Refuel amount exceeds the limit of 2 GB"),
+        ("tau-telecom", "suspend_line", "Error: Line must be suspended to resume"),
+    ],
+)
+def test_a_complete_catalogue_does_not_know_what_is_made_up(domain: str, tool: str, text: str) -> None:
+    catalogue = checks.Hints.of(load(domain).data).errors
+    assert catalogue is not None
+    assert not catalogue.knows(tool, text)

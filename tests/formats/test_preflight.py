@@ -148,3 +148,15 @@ def test_an_unknown_target_is_refused():
 )
 def test_words_count_as_lost_unless_their_text_stands_whole_and_in_order(texts, kept, lost):
     assert words_lost(texts, kept) == lost
+
+
+def test_a_result_before_its_call_answers_nothing():
+    called = Turn(role="assistant", tool_calls=(CALL,))
+    result = Turn(role="tool", content="r", call_id="1")
+
+    def orphans(*turns):
+        return formats.look(Trajectory(turns=turns)).orphans
+
+    assert not orphans(USER, called, result)
+    assert orphans(USER, result, called)
+    assert orphans(USER, called, Turn(role="tool", content="r"))

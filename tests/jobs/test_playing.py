@@ -187,7 +187,7 @@ def test_nonsense_of_a_simulator_is_no_reward_but_a_failure(bench: Bench, faults
 def test_kill_9_loses_only_what_was_in_flight(tmp_path: Path, killing: ModuleType) -> None:
     workspace = Workspace.create(tmp_path / "w")
     db = workspace.connect()
-    planned = rollouts.plan_rollouts(db, Settings(), 6, defect_rate=0.0, concurrency=3)
+    planned = rollouts.stocked(db, rollouts.plan_rollouts(db, Settings(), 6, defect_rate=0.0, concurrency=3))
     job = jobs.create(db, planned.spec, planned.chosen)
     answered = "SELECT count(*) FROM attempts WHERE role IS NOT NULL AND outcome = 'ok'"
     with killing.Nursery(workspace) as nursery:

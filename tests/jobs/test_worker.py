@@ -17,7 +17,7 @@ from simia_tui import demo
 from simia_tui.errors import UsageError
 from simia_tui.jobs import breaker, journal, runner, supervisor, worker
 from simia_tui.model import NANO, JobStatus
-from simia_tui.services import synthesis
+from simia_tui.services import forecasts, synthesis
 from simia_tui.settings import EndpointSettings, Settings
 from simia_tui.simulate.synthesize import turn_line
 from simia_tui.store import books, jobs, tasks, trajectories
@@ -332,7 +332,7 @@ def test_a_preview_foretells_the_cost(bench: Bench) -> None:
     small = synthesis.preview(planned)
     assert (len(small.seeds), small.spec.concurrency) == (5, 5)
     sample = bench.work(jobs.create(bench.db, small.spec, small.seeds))
-    told = synthesis.forecast(bench.db, sample, planned)
+    told = forecasts.forecast(bench.db, sample, planned.spec, len(planned.seeds))
     bench.server.play((["ok"] * 24 + ["length"]) * 5)
     whole = bench.work(jobs.create(bench.db, planned.spec, planned.seeds))
     assert whole.done == told.n == 120
@@ -348,7 +348,7 @@ def test_a_preview_that_brings_nothing_foretells_nothing(bench: Bench) -> None:
     spec = jobs.job(bench.db, bench.queue(1)).spec
     sample = bench.work(jobs.create(bench.db, spec, [1]))
     with pytest.raises(UsageError, match="no episode"):
-        synthesis.forecast(bench.db, sample, synthesis.Plan(spec, [1, 2]))
+        forecasts.forecast(bench.db, sample, spec, 2)
 
 
 def test_a_budget_without_a_price_is_refused(bench: Bench) -> None:

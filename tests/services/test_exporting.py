@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from typing import Any
 
 import pytest
@@ -10,9 +11,9 @@ from samples import make_trajectory
 from simia_tui import formats
 from simia_tui.errors import SimiaError, UsageError
 from simia_tui.formats.llamafactory import keeps_sharegpt
-from simia_tui.model import Fault, Finding, Origin, Severity, Turn
+from simia_tui.model import Fault, Finding, Origin, Severity, ToolCall, Turn
 from simia_tui.services import decided, exporting
-from simia_tui.store import New, Query, decisions, trajectories
+from simia_tui.store import New, Query, decisions, exports, trajectories
 
 SEEDS = Query(kind="seed", status="approved")
 EPISODES = Query(kind="episode", status="approved")
@@ -108,6 +109,47 @@ def test_what_would_be_lost_must_be_accepted_and_is_then_counted(workspace, db):
         exporting.freeze(workspace, db, "x", previewed)
     export = exporting.freeze(workspace, db, "x", previewed, accept_losses=True)
     assert export.manifest["preflight"]["sharegpt"]["words_lost"] == 4
+
+
+def test_a_draft_that_is_not_frozen_leaves_nothing(workspace, db):
+    approve(db, make_trajectory("one"))
+    with exporting.draft(workspace, db, "x", SEEDS, [*exporting.TARGETS, "sharegpt"]) as draft:
+        assert (draft.folder / "trl.jsonl").exists()
+        with pytest.raises(SimiaError, match="overwritten"):
+            draft.freeze()
+    assert list(workspace.exports.glob(".*")) == list(workspace.exports.glob("x*")) == []
+    assert exports.exports(db) == []
+    with pytest.raises(UsageError, match="name"), exporting.draft(workspace, db, "../x", SEEDS):
+        pass
+
+
+def test_what_a_killed_process_left_of_a_draft_is_swept_and_a_living_one_is_not(workspace, db):
+    approve(db, make_trajectory("one"))
+    dead = workspace.exports / ".old.1.draft"
+    dead.mkdir()
+    os.utime(dead, (0, 0))
+    with exporting.draft(workspace, db, "x", SEEDS) as living:
+        assert not dead.exists()
+        os.utime(living.folder, (0, 0))
+        with exporting.draft(workspace, db, "y", SEEDS) as other:
+            assert living.folder.exists()
+            assert other.freeze().name == "y"
+        assert living.freeze().name == "x"
+
+
+def test_a_row_that_was_edited_after_the_look_is_judged_again(workspace, db):
+    whole = make_trajectory("one")
+    (pk,) = approve(db, whole)
+    previewed = exporting.preview(db, SEEDS)
+    called = Turn(role="assistant", tool_calls=(ToolCall(name="f", raw="{bad", call_id="1"),))
+    decisions.edit(db, pk, whole.with_turns((*whole.turns, called)), [], "tester")
+    decisions.decide(db, [pk], "approve", "tester")
+    (later,) = approve(db, make_trajectory("not there at the look"))
+    with pytest.raises(SimiaError, match="no object"):
+        exporting.freeze(workspace, db, "x", previewed)
+    export = exporting.freeze(workspace, db, "x", previewed, accept_losses=True)
+    assert [tuple(row) for row in db.execute("SELECT trajectory, revision FROM export_rows")] == [(pk, 1)]
+    assert later and export.rows == 1
 
 
 def test_masks_of_reviewers_reach_every_file_that_can_hold_them(workspace, db):

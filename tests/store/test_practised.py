@@ -36,7 +36,7 @@ def test_a_body_read_back_has_its_place_and_its_id(workspace: Workspace, run: in
     (pk,) = runs.add_rollouts(db, [given])
     read = trajectories.get(db, pk)
     assert read.origin == Origin(run=run, step=3, group=0, member=2) and read.id == given.new.trajectory.id
-    told = provenance.member(db, pk)
+    (told,) = provenance.members(db, [pk])
     assert (told["run"], told["step"], told["group"], told["member"], told["job"]) == (run, 3, 0, 2, None)
     assert provenance.summary(db, [pk])["runs"] == {f"run {run}": 1}
 

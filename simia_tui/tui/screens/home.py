@@ -1,7 +1,7 @@
 """Home: the way from seeds to runs, what is at work, and what to do next."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -11,13 +11,13 @@ from textual.widgets import Static
 from simia_tui.model import JobStatus, Status
 from simia_tui.store import exports, imports, jobs, runs, trajectories
 from simia_tui.tui.screens.base import RoomScreen
-from simia_tui.tui.screens.coverage import CoverageScreen
-from simia_tui.tui.screens.overview import Place, YieldScreen
-from simia_tui.tui.screens.queue import QueueScreen
 from simia_tui.tui.state.news import job_line, run_line
 from simia_tui.tui.state.rates import Rates
 from simia_tui.tui.widgets.funnel import Funnel, Stage
 from simia_tui.tui.widgets.turn_lines import plural
+
+if TYPE_CHECKING:
+    from simia_tui.tui.screens.overview import Place
 
 SHOWN = 4
 """Jobs and runs listed on Home, newest first."""
@@ -74,15 +74,21 @@ class HomeScreen(RoomScreen):
         self.query_one("#next", Static).update(Content("\n".join(self._next())))
 
     def action_yield(self) -> None:
+        from simia_tui.tui.screens.overview import YieldScreen
+
         self.app.push_screen(YieldScreen(self.bench), self._open)
 
     def action_coverage(self) -> None:
+        from simia_tui.tui.screens.coverage import CoverageScreen
+
         self.app.push_screen(CoverageScreen(self.bench), self._open)
 
-    async def _open(self, place: Place | None) -> None:
+    async def _open(self, place: "Place | None") -> None:
         """Goes to the room of a bar and shows its rows."""
         if place is None:
             return
+        from simia_tui.tui.screens.queue import QueueScreen
+
         await self.app.switch_mode(place.mode)
         if isinstance(self.app.screen, QueueScreen):
             self.app.screen.open(place.line)

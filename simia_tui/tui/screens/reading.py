@@ -1,7 +1,7 @@
 """What a reviewer can lay over or beside the text: changes, what is trained on, the ledger, the seed, the raw reply."""
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,7 +11,6 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from simia_tui.checks.standing import Entry, standing
 from simia_tui.model import Trajectory
 from simia_tui.services import reviewing
 from simia_tui.store import cards, habits, jobs, trajectories
@@ -26,6 +25,9 @@ from simia_tui.tui.widgets.key_bar import KeyBar
 from simia_tui.tui.widgets.ledger_lines import ledger_lines
 from simia_tui.tui.widgets.transcript import Transcript
 from simia_tui.tui.widgets.turn_lines import OPEN_LINES, Line, plural
+
+if TYPE_CHECKING:
+    from simia_tui.checks.standing import Entry
 
 SPINE, FULL = "spine", "full"
 
@@ -105,7 +107,7 @@ class ReadingScreen(OpinionsScreen):
     _diff = False
     _trained = False
     _beside: Literal["", "ledger", "seed"] = ""
-    _ledger: tuple[Trajectory | None, list[Entry]] = (None, [])
+    _ledger: "tuple[Trajectory | None, list[Entry]]" = (None, [])
     _seed: int | None = None
 
     def on_mount(self) -> None:
@@ -221,6 +223,8 @@ class ReadingScreen(OpinionsScreen):
             self._show_seed()
 
     def _show_ledger(self) -> None:
+        from simia_tui.checks.standing import standing
+
         body = self.state.trajectory
         if body is None:
             return

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from simia_tui.checks.standing import Member
 from simia_tui.tui.text import clip, visible
 from simia_tui.tui.widgets.turn_lines import Line
+
+if TYPE_CHECKING:
+    from simia_tui.checks.standing import Member
 
 VALUE_CHARS = 400
 
 
-def ledger_lines(world: Mapping[str, Mapping[str, Member]], turn: int, width: int) -> list[Line]:
+def ledger_lines(world: "Mapping[str, Mapping[str, Member]]", turn: int, width: int) -> list[Line]:
     """One block a thing. `•` marks what `turn` told or set, `»` a value that only a call has set."""
     if not world:
         return [Line((("no thing with an id is known yet", "muted"),))]
@@ -22,7 +24,7 @@ def ledger_lines(world: Mapping[str, Mapping[str, Member]], turn: int, width: in
     return lines
 
 
-def _member(name: str, member: Member, turn: int, width: int) -> Line:
+def _member(name: str, member: "Member", turn: int, width: int) -> Line:
     entry, former = member
     sign, ink = ("• ", "accent") if entry.turn == turn else ("  ", "")
     tail = f"  was {_value(former.value)} in {former.turn + 1}" if former else ""

@@ -2,7 +2,7 @@
 
 import gc
 
-from simia_tui.services.collector import spared
+from simia_tui.collector import spared
 
 
 def test_the_collector_is_put_back_by_the_last_to_leave() -> None:
