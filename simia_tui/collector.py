@@ -1,4 +1,4 @@
-"""Python's collector of cycles, while rows pass by in great numbers."""
+"""Python's collector of cycles, while rows pass by in great numbers or much is made that stays."""
 
 import gc
 from collections.abc import Iterator
@@ -32,3 +32,17 @@ def spared() -> Iterator[None]:
             if not _before:
                 gc.set_threshold(*first)
                 gc.unfreeze()
+
+
+def rest() -> None:
+    """Has the collector look at nothing until `settle`: modules are loaded and screens built, which stay."""
+    gc.disable()
+
+
+def settle() -> None:
+    """Sets apart what there is, and has the collector look again at what comes after.
+
+    To look for cycles among all that a screen is made of would hold up a key for a tenth of a second.
+    """
+    gc.freeze()
+    gc.enable()

@@ -8,18 +8,14 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from simia_tui.errors import UsageError
 from simia_tui.model import Api, Effort, Record, Structured, Tier
-
-if TYPE_CHECKING:
-    from pydantic_settings import BaseSettings
 
 FILE_NAME = "simia.toml"
 DEMO = "demo"
@@ -190,11 +186,11 @@ class Settings(Record):
     """Name of an act of the workbench to its keys, with commas between them."""
 
     ENVIRONMENT: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "simia_simulator": ("roles", "simulator"),
-        "simia_reviewer": ("reviewer", "name"),
-        "simia_theme": ("ui", "theme"),
+        "SIMIA_SIMULATOR": ("roles", "simulator"),
+        "SIMIA_REVIEWER": ("reviewer", "name"),
+        "SIMIA_THEME": ("ui", "theme"),
     }
-    """Environment variables (in lower case) that overrule a key of the file."""
+    """Environment variables that overrule a key of the file; an empty one counts as not set."""
 
     _openai: EndpointSettings | None = PrivateAttr(default=None)
     _openai_problem: str | None = PrivateAttr(default=None)
@@ -241,14 +237,13 @@ class Settings(Record):
         path = root / FILE_NAME
         data = _read(path)
         settings = cls._checked(data, str(path))
-        environment = _environment()
         for variable, (section, key) in cls.ENVIRONMENT.items():
-            if value := getattr(environment, variable):
+            if value := os.environ.get(variable):
                 data = _merged(data, {section: {key: value}})
-                settings = cls._checked(data, f"the environment variable {variable.upper()}")
+                settings = cls._checked(data, f"the environment variable {variable}")
         if overrides:
             settings = cls._checked(_merged(data, overrides), "the command line")
-        settings._take_openai(environment)
+        settings._take_openai()
         return settings
 
     @classmethod
@@ -268,18 +263,20 @@ class Settings(Record):
                 raise UsageError(f"{source}: roles.{role} names no endpoint that is set up; choose one of {known}.")
         return settings
 
-    def _take_openai(self, environment: Any) -> None:
+    def _take_openai(self) -> None:
+        """The endpoint that the environment describes; OPENAI_API_KEY is looked for, never kept."""
         has_key = bool(os.environ.get("OPENAI_API_KEY", "").strip())
-        if not has_key and not environment.openai_base_url:
+        base_url = os.environ.get("OPENAI_BASE_URL")
+        if not has_key and not base_url:
             return
-        model = environment.simia_model or environment.openai_model
-        if model is None and environment.openai_base_url:
+        model = os.environ.get("SIMIA_MODEL") or os.environ.get("OPENAI_MODEL")
+        if not model and base_url:
             self._openai_problem = "OPENAI_BASE_URL is set but no model is: set SIMIA_MODEL to one that it serves."
             return
         try:
             self._openai = EndpointSettings(
                 name="environment",
-                base_url=environment.openai_base_url or _OPENAI,
+                base_url=base_url or _OPENAI,
                 model=model or _OPENAI_MODEL,
                 key_env="OPENAI_API_KEY" if has_key else None,
             )
@@ -384,27 +381,3 @@ def _first_problem(error: ValidationError) -> str:
         return f"{key} is missing"
     text = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return f"{key} {text[:1].lower()}{text[1:]}"
-
-
-@cache
-def _environment_class() -> "type[BaseSettings]":
-    # pydantic-settings takes tens of milliseconds to import, which `simia --help` need not pay.
-    from pydantic_settings import BaseSettings, SettingsConfigDict
-
-    class Environment(BaseSettings):
-        """The variables that are read; empty ones count as not set. OPENAI_API_KEY is looked for, never kept."""
-
-        model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
-
-        simia_simulator: str | None = None
-        simia_reviewer: str | None = None
-        simia_theme: str | None = None
-        simia_model: str | None = None
-        openai_model: str | None = None
-        openai_base_url: str | None = None
-
-    return Environment
-
-
-def _environment() -> "BaseSettings":
-    return _environment_class()()

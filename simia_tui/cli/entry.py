@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from simia_tui import __version__
+from simia_tui import __version__, collector
 from simia_tui.cli.common import workspace_option
 from simia_tui.errors import SimiaError
 
@@ -72,6 +72,7 @@ def simia(ctx: click.Context, debug: bool, workspace: str) -> None:
     """Grow, review and train on simulated tool-agent trajectories. Without a command: open the workbench."""
     ctx.obj = {"debug": debug}
     if ctx.invoked_subcommand is None:
+        collector.rest()
         from simia_tui.cli.common import open_workspace
         from simia_tui.tui.app import open_workbench
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from simia_tui import collector
 from simia_tui.tui import screens
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def _room(mode: str) -> "type[RoomScreen]":
 
 
 def _open(mode: str) -> "RoomScreen":
+    # Until the room stands and has been painted.
+    collector.rest()
     return _room(mode)()
 
 

@@ -1,6 +1,5 @@
 """What every room has: the title line, the key bar, and news from the database."""
 
-import gc
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -9,6 +8,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
+from simia_tui import collector
 from simia_tui.errors import SimiaError
 from simia_tui.model import JobStatus, RunStatus, Status
 from simia_tui.store import jobs, runs, trajectories
@@ -54,8 +54,7 @@ class RoomScreen(Screen[None]):
         title = self.query_one(TitleBar)
         title.room = self.ROOM
         title.place = self.bench.workspace.root.absolute().name
-        # What a room is made of stays: looking for cycles among it would hold up a key for a tenth of a second.
-        self.call_after_refresh(gc.freeze)
+        self.call_after_refresh(collector.settle)
 
     def on_screen_resume(self) -> None:
         self.news()
