@@ -20,7 +20,6 @@ from simia_tui.checks.world import Exchange, Thing, exchanges, same, things
 from simia_tui.model import Severity, Trajectory
 
 _CENT = 0.011
-_ABSENT: Any = object()
 
 
 class _Entry(NamedTuple):
@@ -122,10 +121,13 @@ def status_back(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for exchange in exchanges(trajectory, context) if orders else ():
         if exchange.observation.is_error:
             continue
+        whole = context.parsed(exchange.observation.content)
         for thing in things(exchange, trajectory, context):
             for order in orders:
-                value = thing.members.get(order.field, _ABSENT)
-                # Of a tool that writes null where nothing has happened yet, the pack says so by an empty text.
+                value = thing.members.get(order.field)
+                if value is None and order.field not in thing.members and thing.members is not whole:
+                    continue
+                # Of a tool that says nothing where nothing has happened yet, the pack tells by an empty text.
                 named = "" if value is None else value
                 rank = order.rank.get(named.casefold()) if isinstance(named, str) else None
                 if rank is None or not thing.owner.startswith(f"{order.of} "):

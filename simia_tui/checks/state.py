@@ -7,7 +7,7 @@ it reports itself. So the rules stay silent rather than guess. What a write did 
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from simia_tui.checks import traits
 from simia_tui.checks.context import Context
@@ -25,7 +25,7 @@ from simia_tui.model import Severity, Trajectory, canonical_json
 )
 def read_changed(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     answers: dict[tuple[int, str], Exchange] = {}
-    known: dict[tuple[int, Chain], list[tuple[int, dict[str, Any]]]] = {}
+    known: dict[tuple[int, Chain], list[_Told]] = {}
     answered = [exchange for exchange in exchanges(trajectory, context) if not exchange.observation.is_error]
     crowds = Counter([exchange.after for exchange in answered])
     for exchange in answered:
@@ -55,26 +55,36 @@ def _normal(text: str | None, context: Context) -> str:
         return text or ""
 
 
+class _Told(NamedTuple):
+    """What an observation told of a thing; `by_write`: a write answered with this thing and nothing around it."""
+
+    turn: int
+    members: dict[str, Any]
+    by_write: bool
+
+
 def _contradictions(
-    exchange: Exchange, told: list[Thing], known: dict[tuple[int, Chain], list[tuple[int, dict[str, Any]]]]
+    exchange: Exchange, told: list[Thing], known: dict[tuple[int, Chain], list[_Told]]
 ) -> Iterator[Note]:
     """Compares what an observation states of things with what was said since the last write, and remembers it.
 
     The ids of the objects around it belong to the place of a fact, so that the amount of a payment in one order
-    is not compared with that in another.
+    is not compared with that in another. Lists and objects are compared where a write has shown the thing as it now
+    is: two looks may well show different parts of a list.
     """
     unclear = _unclear(told)
     for thing in told:
         place = (exchange.after, thing.chain)
-        for turn, before in known.get(place, ()):
+        for turn, before, by_write in known.get(place, ()):
             if turn == exchange.turn:
                 continue
             if before == thing.members:
                 continue
+            whole = by_write and before.keys() == thing.members.keys()
             for field, value in thing.members.items():
-                if field not in before or _is_box(value) or same(before[field], value):
+                if field not in before or same(before[field], value) or (thing.chain, field) in unclear:
                     continue
-                if _is_box(before[field]) or (thing.chain, field) in unclear:
+                if not whole and (_is_box(value) or _is_box(before[field])):
                     continue
                 stated = f"{show(before[field])} in turn {turn} and {show(value)} here"
                 yield Note(f"{show(field)} of {thing.owner} is {stated}, with no write between.", exchange.turn)
@@ -83,7 +93,8 @@ def _contradictions(
         clear = thing.members
         if unclear:
             clear = {key: value for key, value in clear.items() if (thing.chain, key) not in unclear}
-        known.setdefault((exchange.after, thing.chain), []).append((exchange.turn, clear))
+        by_write = not exchange.tool.reads and thing is told[0]
+        known.setdefault((exchange.after, thing.chain), []).append(_Told(exchange.turn, clear, by_write))
 
 
 def _is_box(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """Every rule: an input that is clean for it, one that is broken, what it finds, and what it repairs."""
 
+import json
 from typing import Any, NamedTuple
 
 import pytest
@@ -404,7 +405,7 @@ def test_a_greeting_before_the_user_speaks_is_worth_a_remark_and_no_more() -> No
     assert [(finding.rule, finding.severity) for finding in findings] == [("turn.starts-without-user", INFO)]
 
 
-def test_an_empty_rank_stands_for_null_so_that_what_was_cancelled_cannot_stand_again() -> None:
+def test_an_empty_rank_stands_for_nothing_so_that_what_was_cancelled_cannot_stand_again() -> None:
     order = {"of": "trip_id", "field": "status", "order": [["", "held"], ["cancelled"]]}
     seat = {"trip_id": "t1"}
     null, void, bare = (
@@ -412,12 +413,34 @@ def test_an_empty_rank_stands_for_null_so_that_what_was_cancelled_cannot_stand_a
         '{"trip_id": "t1", "status": "Cancelled"}',
         '{"trip_id": "t1"}',
     )
-    told = reads(("get_trip", seat, null, False), ("cancel_trip", seat, void, False), ("list_trips", {}, bare, False))
+    told = reads(
+        ("get_trip", seat, bare, False),
+        ("get_trip", seat, null, False),
+        ("cancel_trip", seat, void, False),
+        ("list_trips", {}, f"[{bare}]", False),
+    )
     hints = checks.Hints.of({"status": [order]})
     assert of("state.status-back", checks.run(told, hints=hints)[1]) == []
-    back = reads(("cancel_trip", seat, void, False), ("pay_trip", seat, "ok", False), ("get_trip", seat, null, False))
-    (finding,) = of("state.status-back", checks.run(back, hints=hints)[1])
-    assert 'goes back from "Cancelled" in turn 2 to null' in finding.message
+    for again in (null, bare):
+        back = reads(
+            ("cancel_trip", seat, void, False), ("pay_trip", seat, "ok", False), ("get_trip", seat, again, False)
+        )
+        (finding,) = of("state.status-back", checks.run(back, hints=hints)[1])
+        assert 'goes back from "Cancelled" in turn 2 to null' in finding.message
+
+
+def test_what_a_write_shows_of_a_thing_is_there_at_the_next_look_down_to_its_lists() -> None:
+    def trip(*legs: str) -> str:
+        return json.dumps({"trip_id": "t1", "legs": [{"leg": leg} for leg in legs]})
+
+    seat = {"trip_id": "t1"}
+    kept = reads(("add_leg", seat, trip("a", "b"), False), ("get_trip", seat, trip("a", "b"), False))
+    assert of("state.read-changed", checks.run(kept)[1]) == []
+    lost = reads(("add_leg", seat, trip("a", "b"), False), ("get_trip", seat, trip("a"), False))
+    (finding,) = of("state.read-changed", checks.run(lost)[1])
+    assert '"legs" of trip_id t1 is' in finding.message
+    parts = reads(("get_trip", seat, trip("a"), False), ("find_trip", seat, trip("b"), False))
+    assert of("state.read-changed", checks.run(parts)[1]) == []
 
 
 @pytest.mark.parametrize(
