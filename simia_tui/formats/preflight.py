@@ -89,7 +89,9 @@ _TARGETS = {
         keeps_sharegpt,
     ),
     "openai (LLaMA-Factory)": _Target("OpenAI formatting", lambda t: write_openai(traps.ended(t)), keeps_openai),
-    "openai (LLaMA-Factory) as recorded": _Target("OpenAI formatting, not cut", write_openai, keeps_openai),
+    "openai (LLaMA-Factory) as recorded": _Target(
+        "OpenAI formatting, not cut", write_openai, keeps_openai, traps.unflushed
+    ),
 }
 
 

@@ -1,7 +1,8 @@
 """What trainers trip over: the reasons a preflight counts, and what to look for on behalf of each trainer.
 
 Sources: LLaMA-Factory's converters (see `llamafactory`), Axolotl's prompt_strategies/chat_template.py, verl's
-utils/dataset/multiturn_sft_dataset.py, OpenAI's rules for chat fine-tuning files.
+utils/dataset/multiturn_sft_dataset.py, OpenAI's rules for chat fine-tuning files; the chat templates that come with
+TRL, which a test renders (tests/training/test_templates.py).
 """
 
 from collections.abc import Iterator
@@ -62,6 +63,29 @@ THOUGHT = Kind(
     "thoughts stand in the text; where the template strips them, verl's own check of the tokens fails",
     "note",
     "set data.ignore_input_ids_mismatch=True",
+)
+
+UNFLUSHED = Kind("results after the assistant's last turn, which the trainer never writes out", "loss", USE_HERMES)
+THOUGHTS = Kind(
+    "thoughts; nearly all chat templates leave out those of earlier turns",
+    "note",
+    "train with a template made for training, as simia does",
+)
+BESIDE = Kind(
+    "text of the assistant beside a call; the chat templates of Llama 3.1 and gpt-oss leave it out",
+    "note",
+    "choose a model whose template keeps both, as those of Qwen do",
+)
+PARALLEL = Kind(
+    "several calls in one turn; Llama 3.1's chat template refuses them",
+    "note",
+    "choose a model whose template takes them, as those of Qwen do",
+)
+IN_A_ROW = Kind(
+    "turns of the user or of the assistant in a row; the chat templates of Gemma and Cohere refuse them", "note"
+)
+UNDESCRIBED = Kind(
+    "a tool without a description; gpt-oss's chat template fails on it", "note", "describe it in the domain's tools"
 )
 
 VERL_CHARACTERS = 4 * 1_024
@@ -154,9 +178,31 @@ def masked(trajectory: Trajectory) -> bool:
 
 
 def trl(trajectory: Trajectory) -> Iterator[Kind]:
-    """TRL ignores the mark that our trainer respects."""
+    """TRL ignores the mark that our trainer respects, and renders rows by the model's own template."""
     if masked(trajectory):
         yield MASKED_TRL
+    yield from templates(trajectory)
+
+
+def templates(trajectory: Trajectory) -> Iterator[Kind]:
+    """What chat templates of widely used models refuse or leave out, however whole the row is."""
+    said = assistants(trajectory)
+    if any(turn.reasoning for turn in said):
+        yield THOUGHTS
+    if any(turn.content and turn.tool_calls for turn in said):
+        yield BESIDE
+    if any(len(turn.tool_calls) > 1 for turn in said):
+        yield PARALLEL
+    if any(one.role == other.role in ("user", "assistant") for one, other in pairwise(trajectory.turns)):
+        yield IN_A_ROW
+    if any(tool.description is None for tool in trajectory.tools):
+        yield UNDESCRIBED
+
+
+def unflushed(trajectory: Trajectory) -> Iterator[Kind]:
+    """LLaMA-Factory's OpenAI converter keeps results back until another message comes."""
+    if trajectory.turns and trajectory.turns[-1].role == "tool":
+        yield UNFLUSHED
 
 
 def axolotl(trajectory: Trajectory) -> Iterator[Kind]:
@@ -165,6 +211,7 @@ def axolotl(trajectory: Trajectory) -> Iterator[Kind]:
         yield SILENT
     if trajectory.turns and trajectory.turns[-1].loss is False:
         yield LAST_MASKED
+    yield from templates(trajectory)
 
 
 def inline(trajectory: Trajectory) -> Iterator[Kind]:

@@ -69,6 +69,9 @@ def test_the_other_mappings_fail_on_the_real_file_as_measured(real_data):
     assert figures("sharegpt-split") == (sum(both), 0, sum(w for w, x in zip(words, both, strict=True) if x))
     assert figures("openai (LLaMA-Factory)") == (0, sum(beside), 0)
     dropped, lost, _ = figures("openai (LLaMA-Factory) as recorded")
+    issues = {issue.reason: issue for issue in told(real_data, TAU, "openai (LLaMA-Factory) as recorded").issues}
+    never = issues["results after the assistant's last turn, which the trainer never writes out"]
+    assert (never.severity, never.count) == ("loss", sum(ends_with_tool))
     assert dropped == sum(ends_with_user) + sum(row[-1]["role"] == "assistant" for row in rows if len(row) % 2)
     assert lost == sum(b for b, tool in zip(beside, ends_with_tool, strict=True) if tool)
 
@@ -77,7 +80,7 @@ CALL = ToolCall(name="f", arguments={}, call_id="1")
 USER = Turn(role="user", content="u")
 DONE = Turn(role="assistant", content="well done")
 GOOD = Trajectory(
-    tools=(ToolSpec(name="f"),),
+    tools=(ToolSpec(name="f", description="Does it."),),
     turns=(USER, Turn(role="assistant", tool_calls=(CALL,)), Turn(role="tool", content="r", call_id="1"), DONE),
 )
 
