@@ -3,6 +3,7 @@
 import sqlite3
 from array import array
 from collections.abc import Sequence
+from operator import eq
 from typing import NamedTuple
 
 from simia_tui.store.connection import write
@@ -38,14 +39,15 @@ def nearest(db: sqlite3.Connection, new: Likeness) -> Nearest | None:
         f" WHERE s.version = ? AND s.trajectory IN (SELECT trajectory FROM bands WHERE hash IN ({marks})"
         " ORDER BY trajectory LIMIT ?)",
         (new.version, *new.bands, MOST_COMPARED),
-    ).fetchall()
+    )
     best: Nearest | None = None
     for pk, digest, blob, sha, kind in found:
         bins = array("I", blob)
-        same = sum(one == other for one, other in zip(bins, new.bins, strict=True)) / len(bins)
-        estimate = 1.0 if digest == new.digest else same
+        estimate = 1.0 if digest == new.digest else sum(map(eq, bins, new.bins)) / len(bins)
         if best is None or estimate > best.estimate:
             best = Nearest(pk, sha, kind, estimate)
+        if estimate == 1.0:
+            break
     return best
 
 

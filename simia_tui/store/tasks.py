@@ -120,8 +120,7 @@ def turn(
     if results or want or log or beat or unsent:
         with write(db):
             _give_back(db, unsent)
-            for result in results:
-                _record_one(db, result)
+            _record_all(db, results)
             log_within(db, pk, log, now)
             if want:
                 tasks, short = claim_within(db, pk, want, now, reserve or {}, budget_nano)
@@ -173,6 +172,21 @@ def claim_within(
         [(t.job, t.ord, t.n, now, reserve.get(t.seed)) for t in tasks],
     )
     return tasks, len(tasks) < len(found)
+
+
+def _record_all(db: sqlite3.Connection, results: Sequence[Result]) -> None:
+    """Results under one savepoint, since the end of each writes the full-text index; one by one where a row fails."""
+    db.execute("SAVEPOINT results")
+    try:
+        for result in results:
+            _record(db, result)
+    except sqlite3.OperationalError:
+        raise
+    except (sqlite3.Error, ValueError, OverflowError):
+        db.execute("ROLLBACK TO results")
+        for result in results:
+            _record_one(db, result)
+    db.execute("RELEASE results")
 
 
 def _record_one(db: sqlite3.Connection, result: Result) -> None:
