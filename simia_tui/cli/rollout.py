@@ -69,7 +69,7 @@ def rollout_command(
         error_rate=error_rate,
         judge_samples=judge_samples,
     )
-    _go(opened, db, planned, f"{n} episodes", priority, wait, as_json)
+    _go(opened, db, planned, priority, wait, as_json)
 
 
 @click.command("judge")
@@ -107,26 +107,17 @@ def judge_command(
         concurrency=concurrency,
         budget_usd=budget,
     )
-    _go(opened, db, planned, f"{len(planned.chosen)} verdicts", priority, wait, as_json)
+    _go(opened, db, planned, priority, wait, as_json)
 
 
 def _go(
-    opened: Workspace,
-    db: sqlite3.Connection,
-    planned: rollouts.Plan,
-    what: str,
-    priority: int,
-    wait: bool,
-    as_json: bool,
+    opened: Workspace, db: sqlite3.Connection, planned: rollouts.Plan, priority: int, wait: bool, as_json: bool
 ) -> None:
-    told = forecasts.expected(db, planned.spec, len(planned.chosen))
+    outlook = forecasts.outlook(db, planned.spec, len(planned.chosen))
     job = rollouts.queue(opened, db, planned, priority)
     if not as_json:
-        click.echo(f"job {job.id}: {what}, {planned.cast}")
-        if told is not None:
-            click.echo(f"  going by job {told.job}: {told.said}")
-        if planned.left_out:
-            click.echo(f"  {planned.left_out} episodes ended by the agent's own doing; their reward is 0 by rule")
+        click.echo(f"job {job.id}: {planned.said}")
+        click.echo(f"  {outlook}")
     if wait:
         job = wait_for_job(opened, db, job.id, _quiet if as_json else _tell)
     said = rollouts.rewards(db, job.id)

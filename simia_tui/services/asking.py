@@ -34,6 +34,22 @@ def addressed(spec: S, settings: Settings, role: Role, model: str | None = None)
     return spec
 
 
+def who(settings: Settings, *roles: Role) -> str:
+    """Who plays `roles`, as screens show it: `gpt-5 at openai: agent and judge; qwen3 at local: user`.
+
+    A setting that is wrong takes the place of a name.
+    """
+    cast: dict[str, list[str]] = {}
+    for role in roles:
+        try:
+            endpoint = settings.endpoint_of(role)
+            name = f"{endpoint.model} at {endpoint.name}" if endpoint else "the offline demo model"
+        except UsageError as error:
+            name = str(error)
+        cast.setdefault(name, []).append(role)
+    return "; ".join(f"{name}: {', '.join(played)}" for name, played in cast.items())
+
+
 def asked_of(settings: Settings, role: Role, model: str | None = None) -> dict[str, Any]:
     """The fields of a spec that say whom a job asks: the endpoint of `role` (or another `model` of it), or the demo.
 

@@ -4,7 +4,7 @@ import sqlite3
 from typing import NamedTuple
 
 from simia_tui.errors import UsageError
-from simia_tui.model import NANO, Job, JobSpec, RolloutSpec
+from simia_tui.model import NANO, AskedSpec, Job, JobSpec, RolloutSpec
 from simia_tui.store import costs, jobs
 
 BATCH_S = 24 * 3600.0
@@ -65,6 +65,16 @@ def expected(db: sqlite3.Connection, spec: JobSpec, n: int) -> Forecast | None:
     return None
 
 
+def outlook(db: sqlite3.Connection, spec: JobSpec, n: int) -> str:
+    """What `n` results will cost and take, as a sentence; where nothing is known of that, how to find out."""
+    told = expected(db, spec, n)
+    if told is not None:
+        return f"Going by job {told.job}: {told.said}."
+    if all(one.base_url is None for one in _asked(spec).values()):
+        return "It costs nothing."
+    return "What one costs is not known before a job like it has brought some: begin with a few."
+
+
 def _price(spec: JobSpec) -> float:
     """The share of the price that is paid."""
     return 0.5 if spec.batch else 1.0
@@ -72,9 +82,15 @@ def _price(spec: JobSpec) -> float:
 
 def _cast(spec: JobSpec) -> tuple[object, ...]:
     """Whom a job of which kind asks."""
-    parts = sorted(spec.parts.items()) if isinstance(spec, RolloutSpec) else []
-    asked = [("", spec), *parts]
-    return spec.kind, *((role, one.base_url, one.model) for role, one in asked)
+    return spec.kind, *((role, one.base_url, one.model) for role, one in sorted(_asked(spec).items()))
+
+
+def _asked(spec: JobSpec) -> dict[str, AskedSpec]:
+    """Whom a job asks, by part; the one without a name is whom the spec itself names."""
+    asked: dict[str, AskedSpec] = {"": spec}
+    if isinstance(spec, RolloutSpec):
+        asked.update(spec.parts)
+    return asked
 
 
 def _duration(seconds: float) -> str:

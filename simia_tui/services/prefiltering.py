@@ -78,10 +78,10 @@ def _settle(workspace: Workspace, db: sqlite3.Connection, planned: Plan, pk: int
         planned.settled.append(Screened(pk, row.revision, sha, verdict))
 
 
-def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan) -> Job:
+def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan, priority: int = 0) -> Job:
     """Writes what is settled and queues the rest; a job in which nobody is to be asked is done at once."""
     screenings.add(db, planned.settled)
-    job = jobs.create(db, planned.spec, planned.seeds)
+    job = jobs.create(db, planned.spec, planned.seeds, priority)
     if planned.seeds:
         processes.start_worker(workspace)
     else:

@@ -36,13 +36,16 @@ class Plan:
         return len(set(self.chosen))
 
     @property
-    def cast(self) -> str:
-        """Who plays what."""
-        spec = self.spec
+    def said(self) -> str:
+        """What of how many, and who plays what."""
+        spec, n = self.spec, len(self.chosen)
         if not isinstance(spec, RolloutSpec):
-            return f"by {spec.model}"
+            ruled = f"; {self.left_out:,} more have the reward 0 by rule" if self.left_out else ""
+            return f"{n:,} verdicts on {self.distinct:,} episodes by {spec.model}{ruled}"
         others = ", ".join(f"{part.model} as {name}" for name, part in spec.parts.items())
-        return f"played by {spec.model}{f' with {others}' if others else ' in all parts'}"
+        cast = f"{spec.model}{f' with {others}' if others else ' in all parts'}"
+        source = "errands of the demo's library" if self.errands else "seeds"
+        return f"{n:,} episodes from {self.distinct:,} {source}, played by {cast}"
 
 
 def plan_rollouts(
@@ -146,17 +149,11 @@ def plan_judgements(
         raise UsageError("The number of verdicts on an episode must be at least 1.")
     spec = addressed(JudgeSpec(domain=query.domain, **fields), settings, "judge", model)
     matched = trajectories.ids(db, query.but(kind="episode"))
-    chosen = [pk for pk in matched if not _ruled(db, pk)]
+    ruled = judgements.lost_by_rule(db)
+    chosen = [pk for pk in matched if pk not in ruled]
     if not chosen:
         raise UsageError("No episode matches that a judge could be asked about; `simia episodes list` shows them.")
     return Plan(spec, [pk for pk in chosen for _ in range(samples)], len(matched) - len(chosen))
-
-
-def _ruled(db: sqlite3.Connection, pk: int) -> bool:
-    from simia_tui.simulate.controls import Ending
-
-    record = judgements.played(db, pk)
-    return record is not None and Ending.model_validate(record["ending"]).termination.by_policy
 
 
 def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan, priority: int = 0) -> Job:

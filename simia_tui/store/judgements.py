@@ -73,6 +73,12 @@ def judgements(db: sqlite3.Connection, trajectory: int, revision: int | None = N
     return [Judgement(reward, json.loads(verdict), by, version) for reward, verdict, by, version in found]
 
 
+def lost_by_rule(db: sqlite3.Connection) -> set[int]:
+    """The episodes whose reward is 0 by rule: the agent itself ended them, so that nobody had to judge."""
+    found = db.execute("SELECT DISTINCT trajectory FROM judgements WHERE asked_by = 'rule' AND reward = 0")
+    return {pk for (pk,) in found.fetchall()}
+
+
 def rewards(db: sqlite3.Connection, job: int) -> dict[str, int]:
     """How often the judgements of a job gave each reward; those without one count as `invalid`."""
     found = db.execute(

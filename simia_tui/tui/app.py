@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from operator import itemgetter
-from typing import ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from textual import events
 from textual.app import App, SystemCommand
@@ -32,6 +32,9 @@ from simia_tui.tui.screens.help import HelpScreen
 from simia_tui.tui.screens.small import SmallScreen, too_small
 from simia_tui.tui.screens.strip import Strip
 from simia_tui.tui.text import visible
+
+if TYPE_CHECKING:
+    from simia_tui.tui.screens.job_form import JobDialog
 
 RECONCILE_S = 5.0
 """How often runs and jobs whose process died are looked for."""
@@ -58,6 +61,7 @@ class Workbench(App[None]):
         Binding("g", "go", "Go to", id="app.go", tooltip="Go to another room, by its letter"),
         Binding("I", "import", "Import", id="app.import", tooltip="Import files of real traces"),
         Binding("S", "synthesize", "Simulate", id="app.synthesize", tooltip="Simulate episodes from approved seeds"),
+        Binding("O", "order", "Other job", show=False, id="app.order", tooltip="Start a rollout, judge or prefilter"),
         Binding("T", "train", "Train", id="app.train", tooltip="Freeze the approved episodes and train on them"),
         Binding("E", "export", "Export", id="app.export", tooltip="Freeze the approved episodes, without training"),
         Binding("colon", "command_palette", "Commands", id="app.command", key_display=":", tooltip="Every act by name"),
@@ -252,6 +256,18 @@ class Workbench(App[None]):
         from simia_tui.tui.screens.launch import LaunchDialog
 
         self.push_screen(LaunchDialog(self.bench), self._queued)
+
+    def action_order(self) -> None:
+        from simia_tui.tui.screens.launch import OrderStrip
+
+        self.push_screen(OrderStrip(), self._order)
+
+    def _order(self, dialog: "type[JobDialog[Any]] | None") -> None:
+        from simia_tui.tui.screens.queue import QueueScreen
+
+        if dialog is not None:
+            shown = self.screen.state.query if isinstance(self.screen, QueueScreen) else None
+            self.push_screen(dialog.on(self.bench, shown), self._queued)
 
     async def _queued(self, sentence: str | None) -> None:
         if sentence is not None:

@@ -10,10 +10,13 @@ import pytest
 from samples import make_trajectory
 from stage import put_episodes, put_seeds
 from textual.command import CommandPalette
+from textual.widgets import Static
 
 from simia_tui import formats
-from simia_tui.services import training
-from simia_tui.store import Workspace, decisions, exports, jobs, runs, trajectories
+from simia_tui.model import RolloutSpec
+from simia_tui.services import rollouts, training
+from simia_tui.settings import Settings
+from simia_tui.store import Query, Workspace, decisions, exports, jobs, runs, trajectories
 from simia_tui.tui.screens.exports import ExportsScreen
 from simia_tui.tui.screens.help import HelpScreen
 from simia_tui.tui.screens.home import HomeScreen
@@ -86,7 +89,8 @@ async def test_simulate_queues_a_job_and_shows_it(
     decisions.decide(approved.connect(), [1], "approve", "tester")
     async with opened(approved) as bench:
         text = await bench.keys("S")
-        assert "1 approved seeds" in text and "offline demo model" in text
+        assert "1 approved seed." in text and "offline demo model" in text
+        assert report(bench) == "100 episodes from 1 seed. It costs nothing."
         bench.app.focused.value = "12"
         await bench.keys("enter")
         (job,) = jobs.jobs(approved.connect())
@@ -102,6 +106,96 @@ async def test_simulate_without_an_approved_seed_or_with_a_wrong_number_is_one_s
         bench.app.focused.value = "many"
         assert "write a whole number" in await bench.keys("enter")
         assert jobs.jobs(approved.connect()) == []
+
+
+@pytest.fixture
+def endpoints(workspace: Workspace) -> Workspace:
+    """An agent of one endpoint, all others of another one."""
+    tables = ["[endpoint.big]", 'base_url = "https://big.example/v1"', 'model = "big-1"', "[endpoint.small]"]
+    tables += ['base_url = "http://127.0.0.1:1/v1"', 'model = "small-1"', "price = {input = 1.0, output = 2.0}"]
+    roles = ["[roles]", 'simulator = "small"', 'agent = "big"']
+    (workspace.root / "simia.toml").write_text("\n".join([*tables, *roles, ""]))
+    return workspace
+
+
+def report(bench: Any) -> str:
+    """What a dialog says would happen."""
+    return str(bench.app.screen.query_one("#report", Static).content)
+
+
+async def test_a_rollout_job_is_looked_at_and_queued(
+    approved: Workspace, endpoints: Workspace, opened: Opened, started: list[list[str]]
+) -> None:
+    db = approved.connect()
+    decisions.decide(db, [1, 2], "approve", "tester")
+    async with opened(approved, (120, 30)) as bench:
+        assert "rollout: an agent plays" in await bench.keys("O")
+        text = " ".join((await bench.keys("r")).split())
+        assert "big-1 at big: agent; small-1 at small: simulator, user, judge" in text
+        assert "20 episodes from 2 seeds, played by big-1 with small-1 as simulator" in text
+        assert "begin with a few" in text
+        bench.app.focused.value = "6"
+        await bench.until(lambda: "6 episodes from 2 seeds" in bench.text)
+        bench.app.screen.query_one("#field-priority").value = "-2"
+        bench.app.screen.query_one("#field-max_steps").value = "9"
+        await bench.keys("enter")
+        (job,) = jobs.jobs(db)
+        assert isinstance(bench.app.screen, JobsScreen) and "Job 1: 6 episodes" in bench.notes
+    assert (job.kind, job.target, job.priority, job.spec.model) == ("rollout", 6, -2, "big-1")
+    assert isinstance(job.spec, RolloutSpec)
+    assert (job.spec.max_steps, job.spec.parts["judge"].model) == (9, "small-1")
+    assert any("simia_tui.jobs.worker" in command for command in started)
+
+
+async def test_a_look_at_the_demo_writes_nothing(workspace: Workspace, opened: Opened) -> None:
+    db = workspace.connect()
+    async with opened(workspace) as bench:
+        await bench.keys("O", "r")
+        assert "errands of the demo's library" in report(bench) and "It costs nothing." in report(bench)
+        assert trajectories.counts(db) == {}
+        await bench.keys("enter")
+        assert jobs.jobs(db)[0].target == 20 and trajectories.counts(db)["seed", "pending"] > 0
+
+
+async def test_episodes_are_judged_by_the_filter_in_view_and_what_it_costs_is_known_from_before(
+    approved: Workspace, endpoints: Workspace, opened: Opened
+) -> None:
+    db = approved.connect()
+    settings = Settings.load(approved.root)
+    before = rollouts.plan_judgements(db, settings, Query.parse("episode", "")).spec
+    old = jobs.create(db, before, [1, 1])
+    db.execute("UPDATE jobs SET status = 'done', done = 2, cost_nano = 40000000 WHERE pk = ?", (old,))
+    db.execute(
+        "INSERT INTO attempts (job, ord, n, outcome, model, cost_nano, latency_ms, started, ended)"
+        " VALUES (?, 0, 1, 'ok', 'small-1', 40000000, 32000, 1, 2)",
+        (old,),
+    )
+    async with opened(approved, (120, 30)) as bench:
+        await bench.keys("g", "e", "slash")
+        bench.app.focused.value = "status:approved"
+        await bench.until(lambda: "4 found" in bench.text)
+        await bench.keys("enter", "O", "j")
+        assert bench.field("where") == "status:approved"
+        assert "4 verdicts on 4 episodes by small-1. Going by job 1: about $0.0800, in about 16 s." in report(bench)
+        bench.app.screen.query_one("#field-samples").value = "three"
+        await bench.until(lambda: "write a whole number" in bench.text)
+        bench.app.screen.query_one("#field-samples").value = "2"
+        bench.app.screen.query_one("#field-budget").value = "nan"
+        assert "write an amount" in await bench.keys("enter")
+        bench.app.screen.query_one("#field-budget").value = "1.5"
+        await bench.keys("enter")
+        job = jobs.jobs(db)[0]
+    assert (job.kind, job.target, job.spec.budget_usd) == ("judge", 8, 1.5)
+
+
+async def test_seeds_are_screened_from_the_workbench(approved: Workspace, opened: Opened) -> None:
+    db = approved.connect()
+    async with opened(approved) as bench:
+        await bench.keys("O", "p")
+        said = "3 seeds to be screened by simia-demo; 0 fail by rule, 0 were judged before. It costs nothing."
+        assert report(bench) == said
+        await bench.keys("enter")
+        assert [(job.kind, job.target) for job in jobs.jobs(db)] == [("prefilter", 3)]
 
 
 async def test_train_shows_the_preflight_then_freezes_and_starts(

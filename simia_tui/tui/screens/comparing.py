@@ -23,7 +23,7 @@ from simia_tui.store.prompts import Comparison
 from simia_tui.tui.bench import Bench
 from simia_tui.tui.keymap import key_of
 from simia_tui.tui.screens.form import Field, Form
-from simia_tui.tui.screens.launch import amount, whole
+from simia_tui.tui.screens.job_form import amount, whole
 from simia_tui.tui.screens.overview import OverviewScreen, Place
 from simia_tui.tui.text import visible
 from simia_tui.tui.widgets.card_sheet import CardSheet

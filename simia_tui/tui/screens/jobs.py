@@ -70,6 +70,7 @@ class JobsScreen(RoomScreen):
     PARTS = (RecordTable, CardSheet)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("S", "app.synthesize", "Simulate", id="jobs.new", tooltip="Start a job on the approved seeds"),
+        Binding("O", "app.order", "Other job", id="jobs.order", tooltip="Start a rollout, judge or prefilter"),
         Binding("p", "pause", "Pause/go on", id="jobs.pause", tooltip="Pause the job, or let it go on"),
         Binding("x", "cancel", "Cancel", id="jobs.cancel", tooltip="End the job; what came so far is kept"),
         Binding("r", "retry", "Retry failed", id="jobs.retry", tooltip="Give its failed tasks another round"),

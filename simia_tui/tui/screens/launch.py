@@ -1,31 +1,25 @@
-"""`S`: starts a synthesize job on the approved seeds."""
+"""`S`: starts a synthesize job on the approved seeds. `O`: jobs of the other kinds."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from sqlite3 import Connection
+from typing import Any, Self
 
-from textual.message import Message
-
-from simia_tui.errors import SimiaError, UsageError
 from simia_tui.model import Status, Target
-from simia_tui.services import coverage, synthesis
-from simia_tui.store import trajectories
+from simia_tui.services import coverage, forecasts, prefiltering, rollouts, synthesis
+from simia_tui.services.asking import who
+from simia_tui.store import Query, trajectories
 from simia_tui.tui.bench import Bench
-from simia_tui.tui.screens.form import Field, Form
+from simia_tui.tui.screens.form import Field
+from simia_tui.tui.screens.job_form import COMMON, JobDialog, limits, whole
+from simia_tui.tui.screens.strip import Strip
+from simia_tui.tui.widgets.turn_lines import plural
 
 FOR_A_HOLE = 20
 """Episodes that are proposed to fill a hole of the coverage map."""
 
 
-@dataclass
-class Answered(Message):
-    """What a thread has to say: the job that it queued, or why there is none."""
-
-    sentence: str
-    queued: bool
-
-
-class LaunchDialog(Form):
-    """How many episodes, how many requests at a time, at what budget, and what they are to show."""
+class LaunchDialog(JobDialog[synthesis.Plan]):
+    """How many episodes, from which seeds, and what they are to show."""
 
     HEADING = "Simulate episodes"
 
@@ -34,80 +28,164 @@ class LaunchDialog(Form):
         self._target = target
 
     def intro(self) -> str:
-        counts = trajectories.counts(self.bench.db)
-        try:
-            simulator = self.bench.simulator
-        except SimiaError as error:
-            simulator = str(error)
-        approved = counts.get(("seed", Status.APPROVED), 0)
-        return f"{approved:,} approved seeds. Simulator: {simulator}. The job runs in the background."
+        approved = trajectories.counts(self.bench.db).get(("seed", Status.APPROVED), 0)
+        asked = who(self.bench.settings, "simulator")
+        return f"{plural(approved, 'approved seed')}. {asked}. The job runs in the background."
 
     def fields(self) -> Sequence[Field]:
         return (
             Field("n", "episodes", str(FOR_A_HOLE) if self._target else "100"),
-            Field("concurrency", "at a time", "16"),
             Field("domain", "domain", "", "all approved seeds"),
-            Field("budget", "budget, USD", "", "no limit"),
             Field(
                 "target",
                 "to show",
                 coverage.target_line(self._target) if self._target else "",
                 "anything; or tool=NAME,outcome=error",
             ),
+            *COMMON,
         )
 
-    def submit(self) -> None:
-        try:
-            n, concurrency = whole(self.value("n"), "episodes"), whole(self.value("concurrency"), "at a time")
-            domain, budget, target = self.value("domain") or None, amount(self.value("budget")), self._aim()
-        except SimiaError as error:
-            self.problem(str(error))
-            return
-        self.busy = True
-        workspace, settings = self.bench.workspace, self.bench.settings
+    def plan(self, db: Connection, values: Mapping[str, str]) -> synthesis.Plan:
+        n, domain, target = whole(values["n"], "episodes"), values["domain"] or None, self._aim(values["target"])
+        return synthesis.plan(db, self.bench.settings, n, domain=domain, target=target, **limits(values))
 
-        def queue() -> None:
-            db = workspace.connect()
-            try:
-                planned = synthesis.plan(
-                    db, settings, n, domain=domain, concurrency=concurrency, budget_usd=budget, target=target
-                )
-                job = synthesis.queue(workspace, db, planned)
-                said = f"Job {job.id}: {job.target:,} episodes from {planned.distinct:,} seeds."
-                self.post_message(Answered(said, True))
-            except SimiaError as error:
-                self.post_message(Answered(str(error), False))
-            finally:
-                db.close()
-
-        self.run_worker(queue, thread=True, exit_on_error=False)
-
-    def _aim(self) -> Target | None:
+    def _aim(self, line: str) -> Target | None:
         """The target as it was given or as it was typed."""
-        line = self.value("target")
         if self._target is not None and line == coverage.target_line(self._target).strip():
             return self._target
         return coverage.read_target(line) if line else None
 
-    def on_answered(self, message: Answered) -> None:
-        if message.queued:
-            self.dismiss(message.sentence)
-        else:
-            self.problem(message.sentence)
+    def told(self, db: Connection, planned: synthesis.Plan) -> str:
+        return f"{_episodes(planned)} {forecasts.outlook(db, planned.spec, len(planned.seeds))}"
+
+    def queue(self, db: Connection, planned: synthesis.Plan, priority: int) -> str:
+        job = synthesis.queue(self.bench.workspace, db, planned, priority)
+        return f"Job {job.id}: {_episodes(planned)}"
 
 
-def whole(text: str, label: str) -> int:
-    """The number in a field. Raises `UsageError` for anything else."""
-    if not text.isdigit():
-        raise UsageError(f"{label}: write a whole number.")
-    return int(text)
+def _episodes(planned: synthesis.Plan) -> str:
+    return f"{plural(len(planned.seeds), 'episode')} from {plural(planned.distinct, 'seed')}."
 
 
-def amount(text: str) -> float | None:
-    """The dollars in a field, None where it is empty. Raises `UsageError` for anything else."""
-    if not text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError("budget: write an amount like 2.50, or nothing.") from None
+class _ByParts(JobDialog[rollouts.Plan]):
+    """Jobs of the environment's parts."""
+
+    def told(self, db: Connection, planned: rollouts.Plan) -> str:
+        return f"{planned.said}. {forecasts.outlook(db, planned.spec, len(planned.chosen))}"
+
+    def queue(self, db: Connection, planned: rollouts.Plan, priority: int) -> str:
+        job = rollouts.queue(self.bench.workspace, db, planned, priority)
+        return f"Job {job.id}: {planned.said}."
+
+
+class RolloutDialog(_ByParts):
+    """How many episodes an agent is to play, from which seeds, and how often each is judged."""
+
+    HEADING = "Have an agent play episodes"
+
+    def intro(self) -> str:
+        cast = who(self.bench.settings, "agent", *rollouts.PARTS)
+        return f"{cast}. Turn by turn, until the user is content or the agent gives up; then the judge rewards."
+
+    def fields(self) -> Sequence[Field]:
+        return (
+            Field("n", "episodes", "20"),
+            Field("domain", "domain", "", "all approved seeds"),
+            Field("max_steps", "turns at most", "30"),
+            Field("judge_samples", "judged", "1", "times each; an odd number"),
+            *COMMON,
+        )
+
+    def plan(self, db: Connection, values: Mapping[str, str]) -> rollouts.Plan:
+        return rollouts.plan_rollouts(
+            db,
+            self.bench.settings,
+            whole(values["n"], "episodes"),
+            domain=values["domain"] or None,
+            max_steps=whole(values["max_steps"], "turns at most"),
+            judge_samples=whole(values["judge_samples"], "judged"),
+            **limits(values),
+        )
+
+
+class JudgeDialog(_ByParts):
+    """Which episodes are to be judged, and how often."""
+
+    HEADING = "Have episodes judged"
+
+    def __init__(self, bench: Bench, line: str = "") -> None:
+        """`line` is the filter that is proposed."""
+        super().__init__(bench)
+        self._line = line
+
+    @classmethod
+    def on(cls, bench: Bench, shown: Query | None) -> Self:
+        return cls(bench, shown.line() if shown is not None and shown.kind == "episode" else "")
+
+    def intro(self) -> str:
+        return f"{who(self.bench.settings, 'judge')}. Its verdicts are kept beside others; they decide nothing, you do."
+
+    def fields(self) -> Sequence[Field]:
+        return (
+            Field("where", "episodes", self._line, "all; or a filter like job:2 status:pending"),
+            Field("samples", "judged", "1", "times each"),
+            *COMMON,
+        )
+
+    def plan(self, db: Connection, values: Mapping[str, str]) -> rollouts.Plan:
+        query = Query.parse("episode", values["where"])
+        samples = whole(values["samples"], "judged")
+        return rollouts.plan_judgements(db, self.bench.settings, query, samples=samples, **limits(values))
+
+
+class PrefilterDialog(JobDialog[prefiltering.Plan]):
+    """Which seeds are to be screened."""
+
+    HEADING = "Have seeds screened"
+
+    def __init__(self, bench: Bench, line: str = "status:pending") -> None:
+        """`line` is the filter that is proposed."""
+        super().__init__(bench)
+        self._line = line
+
+    @classmethod
+    def on(cls, bench: Bench, shown: Query | None) -> Self:
+        return cls(bench, shown.line()) if shown is not None and shown.kind == "seed" else cls(bench)
+
+    def intro(self) -> str:
+        return f"{who(self.bench.settings, 'prefilter')}. The rules are asked first, for nothing; and you decide."
+
+    def fields(self) -> Sequence[Field]:
+        return (Field("where", "seeds", self._line, "all; or a filter like domain:library"), *COMMON)
+
+    def plan(self, db: Connection, values: Mapping[str, str]) -> prefiltering.Plan:
+        query = Query.parse("seed", values["where"])
+        return prefiltering.plan(self.bench.workspace, db, self.bench.settings, query, **limits(values))
+
+    def told(self, db: Connection, planned: prefiltering.Plan) -> str:
+        n = len(planned.seeds)
+        return f"{self._said(planned)} " + (forecasts.outlook(db, planned.spec, n) if n else "It costs nothing.")
+
+    def _said(self, planned: prefiltering.Plan) -> str:
+        known = f"{planned.ruled:,} fail by rule, {planned.remembered:,} were judged before"
+        return f"{plural(len(planned.seeds), 'seed')} to be screened by {planned.spec.model}; {known}."
+
+    def queue(self, db: Connection, planned: prefiltering.Plan, priority: int) -> str:
+        job = prefiltering.queue(self.bench.workspace, db, planned, priority)
+        return f"Job {job.id}: {self._said(planned)}"
+
+
+ORDERS: dict[str, tuple[str, type[JobDialog[Any]]]] = {
+    "s": ("synthesize episodes", LaunchDialog),
+    "r": ("rollout: an agent plays", RolloutDialog),
+    "j": ("judge episodes", JudgeDialog),
+    "p": ("prefilter seeds", PrefilterDialog),
+}
+"""Letter to words and dialog."""
+
+
+class OrderStrip(Strip[type[JobDialog[Any]]]):
+    """Asks which kind of job is to be started."""
+
+    def __init__(self) -> None:
+        super().__init__("Start a job", ORDERS)

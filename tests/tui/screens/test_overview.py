@@ -119,7 +119,7 @@ async def test_the_map_leads_to_rows_and_to_a_job_that_fills_a_hole(
 
 async def test_a_target_that_nobody_knows_is_a_sentence_in_the_dialog(mixed: Workspace, opened: Opened) -> None:
     async with opened(mixed) as bench:
-        await bench.keys("S", "tab", "tab", "tab", "tab")
+        await bench.keys("S", "tab", "tab")
         await bench.type("outcome")
         assert "A target is written tool=NAME" in await bench.keys("enter")
         await bench.keys(*["backspace"] * 7, *"tool", "equals_sign", *"fly")
