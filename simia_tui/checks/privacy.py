@@ -57,8 +57,11 @@ NUMBERED = Screen(
     r"|[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3}"
 )
 
-_MADE_UP = re.compile(r"(?:.*\.)?(?:example(?:\.\w+)*|test|invalid|localhost|local)", re.IGNORECASE)
-"""Domains set aside for examples (RFC 2606)."""
+_MADE_UP = re.compile(
+    r"(?:.*\.)?(?:example(?:\.\w+)*|test|invalid|localhost|local)|(?:my|our|the|your)?-?(?:company|domain)\.\w+",
+    re.IGNORECASE,
+)
+"""Domains set aside for examples (RFC 2606), and what people write where a name is to be put in."""
 
 
 @check(

@@ -170,7 +170,9 @@ def denies_known(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 
 
 _OUTAGE = re.compile(
-    r"\binternal[ _](?:server[ _])?error\b|\btimed? ?out\b|\btry again later\b|\bunavailable\b"
+    r"\binternal[ _](?:server[ _])?error\b|\btry again later\b|\bunavailable\b"
+    # A command that runs for too long has its cause in the call.
+    r"|(?<!\bcommand )(?<!\bexecution )(?<!\bprocess )(?<!\bscript )\btimed? ?out\b"
     r"|\bstatus(?: code)? 5\d\d\b|\bconnection (?:refused|reset|lost)\b",
     re.IGNORECASE,
 )

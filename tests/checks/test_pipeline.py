@@ -460,6 +460,20 @@ def test_an_id_may_be_given_without_the_sign_and_letter_that_all_of_its_kind_beg
     assert (of("call.unfounded-id", checks.run(trajectory)[1]) == []) is founded
 
 
+@pytest.mark.parametrize(
+    ("text", "outage"),
+    [
+        ("Command timed out", False),
+        ("EXECUTION TIMED OUT", False),
+        ("The request timed out", True),
+        ("Timeout", True),
+    ],
+)
+def test_a_command_that_runs_too_long_is_no_outage(text: str, outage: bool) -> None:
+    _, findings = checks.run(reads(("ping", {}, text, True)))
+    assert bool(of("observation.outage", findings)) is outage
+
+
 def test_a_boolean_is_no_integer() -> None:
     _, findings = checks.run(with_call(call(seat="aisle", count=True)))
     assert [finding.rule for finding in findings] == ["call.bad-value"]
