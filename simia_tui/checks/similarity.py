@@ -10,7 +10,6 @@ accurate minwise hashing", ICML 2017).
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from simia_tui.model import Trajectory
@@ -29,7 +28,8 @@ THRESHOLD = 0.7
 _WORDS = 3
 _DIGITS = re.compile(r"\d")
 _WORD = re.compile(r"\w+")
-_EMPTY = -1
+_EMPTY = 2**32
+"""Above every value of a bin."""
 
 
 class Signature(NamedTuple):
@@ -59,26 +59,26 @@ def signature(trajectory: Trajectory) -> Signature:
 
 
 def _bins(text: str) -> tuple[int, ...]:
-    words = text.split()
-    rows = {" ".join(words[at : at + _WORDS]) for at in range(max(1, len(words) - _WORDS + 1))}
+    words = text.encode("utf-8", "surrogatepass").split(b" ")
+    # A text of fewer words is one row.
+    rows = set(map(b" ".join, zip(*(words[at:] for at in range(_WORDS)), strict=False))) or {b" ".join(words)}
     bins = [_EMPTY] * BINS
     for row in rows:
-        value = int.from_bytes(hashlib.blake2b(row.encode("utf-8", "surrogatepass"), digest_size=6).digest())
-        place, rest = value % BINS, value // BINS % 2**32
-        if bins[place] == _EMPTY or rest < bins[place]:
+        value = int.from_bytes(hashlib.blake2b(row, digest_size=6).digest())
+        place, rest = value % BINS, value // BINS % _EMPTY
+        if rest < bins[place]:
             bins[place] = rest
-    return tuple(_filled(bins))
+    return tuple([value if value != _EMPTY else _borrowed(bins, place) for place, value in enumerate(bins)])
 
 
-def _filled(bins: list[int]) -> Iterator[int]:
-    """Every empty bin takes the value of one that is not, found by a walk that is the same for all trajectories."""
-    for place, value in enumerate(bins):
-        yield value if value != _EMPTY else _borrowed(bins, place)
+_STEPS = tuple((step * 40_503 + step * step * 977) % BINS for step in range(1, 16 * BINS))
 
 
 def _borrowed(bins: list[int], place: int) -> int:
-    for step in range(1, 16 * BINS):
-        value = bins[(place * 2_654_435_761 + step * 40_503 + step * step * 977) % 2**32 % BINS]
+    """What an empty bin takes: the value of one that is not, found by a walk that is the same for all trajectories."""
+    start = place * 2_654_435_761 % BINS
+    for step in _STEPS:
+        value = bins[(start + step) % BINS]
         if value != _EMPTY:
             return value
     return next(value for value in bins if value != _EMPTY)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from simia_tui.model import Target
@@ -48,8 +49,13 @@ def axes_for(axes: Mapping[str, Sequence[str]], ord_: int, random_seed: int) -> 
 
 def _value(name: str, values: Sequence[str], ord_: int, random_seed: int) -> str:
     rounds, place = divmod(ord_, len(values))
-    order = random.Random(f"{random_seed}/{name}/{rounds}").sample(range(len(values)), len(values))
-    return values[order[place]]
+    return values[_order(name, len(values), rounds, random_seed)[place]]
+
+
+@lru_cache(maxsize=1024)
+def _order(name: str, count: int, rounds: int, random_seed: int) -> list[int]:
+    """The order of `count` values in a round, which the tasks of the round share."""
+    return random.Random(f"{random_seed}/{name}/{rounds}").sample(range(count), count)
 
 
 def with_controls(
