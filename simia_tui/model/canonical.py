@@ -18,9 +18,4 @@ def canonical_json(value: Any) -> str:
 
 def content_hash(value: Any) -> str:
     """SHA-256 of the canonical JSON of `value`, as 64 hexadecimal digits."""
-    return text_hash(canonical_json(value))
-
-
-def text_hash(text: str) -> str:
-    """SHA-256 of `text` as 64 hexadecimal digits."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,10 +1,13 @@
 """The canonical trajectory: what every format reads into, every rule checks and every export writes from."""
 
+import hashlib
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from simia_tui.model.canonical import canonical_json, text_hash
+import msgspec
+
+from simia_tui.model.canonical import canonical_json
 from simia_tui.model.value import Value, plain
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -47,6 +50,9 @@ class ToolCall(Value, frozen=True, gc=False):
     raw: str | None = None
 
 
+_ASSISTANT: Final = "assistant"
+
+
 class Turn(Value, frozen=True, gc=False):
     """One message. An assistant turn may hold text and calls side by side; a tool turn answers one call.
 
@@ -62,7 +68,40 @@ class Turn(Value, frozen=True, gc=False):
     name: str | None = None
     is_error: bool = False
     loss: bool | None = None
-    requestor: Literal["assistant", "user"] = "assistant"
+    requestor: Literal["assistant", "user"] = _ASSISTANT
+
+
+_sorted = msgspec.json.Encoder(order="sorted").encode
+
+
+def _canonical_turns(turns: tuple[Turn, ...]) -> bytes:
+    """Canonical JSON of turns; in a twentieth of the time where a faster encoder gives the same.
+
+    That one writes exponents otherwise, takes NaN for null, and leaves a default out only where it is the same object.
+    """
+    try:
+        if all([turn.requestor is _ASSISTANT or turn.requestor != _ASSISTANT for turn in turns]) and all(
+            [_is_plain(call.arguments) for turn in turns if turn.tool_calls for call in turn.tool_calls]
+        ):
+            return _sorted(turns)
+    except UnicodeEncodeError:
+        # Half of a surrogate pair, which a text may hold.
+        pass
+    return _bytes(canonical_json(plain(turns)))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether no number in it has an exponent or is none."""
+    kind = type(value)
+    if kind is dict:
+        return all([_is_plain(part) for part in value.values()])
+    if kind is list:
+        return all([_is_plain(part) for part in value])
+    return kind is not float or not ("e" in (text := repr(value)) or "n" in text)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 class Origin(Value, frozen=True):
@@ -97,13 +136,17 @@ class Trajectory(Value, frozen=True, dict=True):
     @cached_property
     def id(self) -> str:
         """64 hexadecimal digits; equal content gives equal ids on every machine."""
-        own = {"policy": self.policy, "turns": self.turns, "origin": self.origin}
-        fields = {name: plain(value) for name, value in own.items() if value not in (None, ())}
-        parts = [f'"{name}":{canonical_json(fields[name])}' for name in sorted(fields)]
+        parts: list[bytes] = []
+        if self.origin is not None:
+            parts.append(b'"origin":' + _bytes(canonical_json(self.origin.dump())))
+        if self.policy is not None:
+            parts.append(b'"policy":' + _bytes(canonical_json(self.policy)))
         if self.tools != ():
-            # Between "policy" and "turns" in the order of names; rows that share their tools share this text.
-            parts.insert(sum(name < "tools" for name in fields), f'"tools":[{",".join(map(_canonical, self.tools))}]')
-        return text_hash(f"{{{','.join(parts)}}}")
+            # Rows that share their tools share this text.
+            parts.append(b'"tools":' + _bytes(f"[{','.join(map(_canonical, self.tools))}]"))
+        if self.turns != ():
+            parts.append(b'"turns":' + _canonical_turns(self.turns))
+        return hashlib.sha256(b"{%b}" % b",".join(parts)).hexdigest()
 
     def calls(self) -> Iterator[tuple[int, int, ToolCall]]:
         """Every call as `(turn index, position in the turn, call)`."""

@@ -11,12 +11,27 @@ LOOK = ToolSpec(name="look", description="é", parameters={"type": "object", "pr
 SPECS = st.builds(
     ToolSpec, name=st.text(), description=st.none() | st.text(), extra=st.just({}) | st.just({"x": [1.0]})
 )
-CALLS = st.builds(ToolCall, name=st.text(), arguments=st.none() | st.dictionaries(st.text(), st.integers()))
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([1e16, 1e-7, -0.0, 5e-324])
+VALUES = st.recursive(
+    NUMBERS | st.booleans() | st.none() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+CALLS = st.builds(
+    ToolCall,
+    name=st.text(),
+    arguments=st.none() | st.dictionaries(st.text(), VALUES, max_size=3),
+    raw=st.none() | st.text(st.characters(exclude_categories=())),
+)
 TURNS = st.builds(
     Turn,
     role=st.sampled_from(["system", "user", "assistant", "tool"]),
     content=st.none() | st.text(),
     tool_calls=st.lists(CALLS, max_size=2).map(tuple),
+    is_error=st.booleans(),
+    loss=st.none() | st.booleans(),
+    # What a file says is not the object that stands in the program.
+    requestor=st.sampled_from(["assistant", "user"]).map(lambda who: "".join(list(who))),
 )
 
 
