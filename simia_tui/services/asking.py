@@ -35,7 +35,7 @@ def addressed(spec: S, settings: Settings, role: Role, model: str | None = None)
 
 
 def who(settings: Settings, *roles: Role) -> str:
-    """Who plays `roles`, as screens show it: `gpt-5 at openai: agent and judge; qwen3 at local: user`.
+    """Who plays `roles`, as screens show it: `Agent, judge: gpt-5 at openai; user: qwen3 at local`.
 
     A setting that is wrong takes the place of a name.
     """
@@ -47,7 +47,8 @@ def who(settings: Settings, *roles: Role) -> str:
         except UsageError as error:
             name = str(error)
         cast.setdefault(name, []).append(role)
-    return "; ".join(f"{name}: {', '.join(played)}" for name, played in cast.items())
+    said = "; ".join(f"{', '.join(played)}: {name}" for name, played in cast.items())
+    return f"{said[:1].upper()}{said[1:]}"
 
 
 def asked_of(settings: Settings, role: Role, model: str | None = None) -> dict[str, Any]:

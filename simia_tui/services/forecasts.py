@@ -87,10 +87,8 @@ def _cast(spec: JobSpec) -> tuple[object, ...]:
 
 def _asked(spec: JobSpec) -> dict[str, AskedSpec]:
     """Whom a job asks, by part; the one without a name is whom the spec itself names."""
-    asked: dict[str, AskedSpec] = {"": spec}
-    if isinstance(spec, RolloutSpec):
-        asked.update(spec.parts)
-    return asked
+    parts = spec.parts.items() if isinstance(spec, RolloutSpec) else ()
+    return {"": spec, **{str(name): part for name, part in parts}}
 
 
 def _duration(seconds: float) -> str:

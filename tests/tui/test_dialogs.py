@@ -131,7 +131,7 @@ async def test_a_rollout_job_is_looked_at_and_queued(
     async with opened(approved, (120, 30)) as bench:
         assert "rollout: an agent plays" in await bench.keys("O")
         text = " ".join((await bench.keys("r")).split())
-        assert "big-1 at big: agent; small-1 at small: simulator, user, judge" in text
+        assert "Agent: big-1 at big; simulator, user, judge: small-1 at small" in text
         assert "20 episodes from 2 seeds, played by big-1 with small-1 as simulator" in text
         assert "begin with a few" in text
         bench.app.focused.value = "6"
