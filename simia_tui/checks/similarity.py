@@ -66,8 +66,7 @@ def _bins(text: str) -> tuple[int, ...]:
     for row in rows:
         value = int.from_bytes(hashlib.blake2b(row, digest_size=6).digest())
         place, rest = value % BINS, value // BINS % _EMPTY
-        if rest < bins[place]:
-            bins[place] = rest
+        bins[place] = min(bins[place], rest)
     return tuple([value if value != _EMPTY else _borrowed(bins, place) for place, value in enumerate(bins)])
 
 
