@@ -1,19 +1,29 @@
 """Files in: read, checked, stored; what cannot be read goes to quarantine with its row number and reason."""
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from simia_tui import checks, collector, domains, formats
 from simia_tui.errors import UsageError
 from simia_tui.model import Kind, ToolSpec
+from simia_tui.services.rowwise import Rowwise, workers_for
 from simia_tui.settings import Settings
-from simia_tui.store import New, Workspace, imports, trajectories
+from simia_tui.store import Entry, New, Workspace, entry, imports, trajectories
+from simia_tui.store.imports import Refused
+
+T = TypeVar("T")
 
 PORTION = 250
 """Rows per transaction: a reader never waits long for the lock, and a stop loses at most these."""
+
+
+class _Refusal(NamedTuple):
+    reason: str
+    raw: str
 
 
 @dataclass
@@ -48,12 +58,26 @@ class ImportReport:
         return sum(file.quarantined for file in self.files)
 
 
-class _Ground(NamedTuple):
-    """What is the same for every row: its kind, and what the domain gives to the rules."""
+@dataclass(frozen=True)
+class _Read:
+    """What each row becomes: an entry for the tables, or why there is none and the start of its text.
 
+    What is the same for every row stands here: the file, its kind, and what the domain gives to the rules.
+    """
+
+    path: str
+    format: str
     kind: Kind
     tools: tuple[ToolSpec, ...]
     hints: checks.Hints
+
+    def __call__(self, row: formats.Row) -> Entry | _Refusal:
+        trajectory = row.trajectory
+        if trajectory is None:
+            return _Refusal(row.reason or "", row.raw)
+        checked, findings = checks.run(trajectory, trajectory.tools or self.tools, self.hints)
+        demo = trajectory.meta.get("demo") is True
+        return entry(New(trajectory, checked, findings, kind=self.kind, format=self.format, path=self.path, demo=demo))
 
 
 def import_files(
@@ -64,28 +88,35 @@ def import_files(
     format_name: str = "auto",
     domain: str = "generic",
     dry_run: bool = False,
+    workers: int | None = None,
     progress: Callable[[FileReport], None] = lambda _: None,
 ) -> ImportReport:
     """Imports files one after the other; of a folder, every file below it that is in a known format.
 
     A file that is named and cannot be read stops the import before anything is written; one that is only found in a
-    folder is refused with a sentence in the report.
+    folder is refused with a sentence in the report. Rows are read and checked by `workers` processes side by side, by
+    all cores where none is given and the file is large; this one writes.
 
     Raises:
         UsageError: a path is missing or empty, or its format, the domain or a rule of the settings is not known.
     """
     pack = domains.load(domain, workspace.prompt_roots())
-    ground = _Ground(kind, pack.tools, checks.hints_in(Settings.load(workspace.root), pack.name, pack.data))
-    named = [entry for path in paths for entry in _named(path, format_name)]
+    hints = checks.hints_in(Settings.load(workspace.root), pack.name, pack.data)
+    named = [found for path in paths for found in _named(path, format_name)]
     report = ImportReport([], dry_run)
     for path, name, refusal in named:
         file = FileReport(str(path), name or "refused", reasons=[refusal] if refusal else [])
         report.files.append(file)
         if name is None:
             continue
-        rows = formats.read(path, name, domain)
+        processes = workers or workers_for(path)
+        if dry_run:
+            steps = _count(workspace, Rowwise(path, name, domain, _id_of).results(processes), file)
+        else:
+            read = _Read(file.path, name, kind, pack.tools, hints)
+            steps = _store(workspace, Rowwise(path, name, domain, read).results(processes), file, kind)
         with collector.spared():
-            for _ in _count(workspace, rows, file) if dry_run else _store(workspace, rows, file, ground):
+            for _ in steps:
                 progress(file)
     return report
 
@@ -115,57 +146,56 @@ def _format_of(path: Path, format_name: str) -> str:
     return format_name
 
 
-def _portions(rows: Iterator[formats.Row]) -> Iterator[list[formats.Row]]:
-    while portion := list(islice(rows, PORTION)):
-        yield portion
+Made = list[tuple[int, T | _Refusal]]
+"""What came of a portion of rows, with their numbers."""
 
 
-def _store(workspace: Workspace, rows: Iterator[formats.Row], file: FileReport, ground: _Ground) -> Iterator[None]:
+def _store(
+    workspace: Workspace, rows: Iterator[tuple[int, Entry | _Refusal]], file: FileReport, kind: Kind
+) -> Iterator[None]:
     db = workspace.connect()
     try:
-        record = imports.begin(db, file.path, file.format, ground.kind)
-        for portion in _portions(rows):
-            added = trajectories.add(db, (_new(row, file, ground) for row in portion if row.trajectory))
-            refused = [imports.Refused(row.number, row.reason or "", row.raw) for row in portion if not row.trajectory]
-            imports.record(db, record, len(added.pks), added.duplicates, refused)
-            _add_up(file, len(added.pks), added.duplicates, refused)
+        record = imports.begin(db, file.path, file.format, kind)
+        # A portion is let go of before the next one is read.
+        while _add(db, record, list(islice(rows, PORTION)), file):
             yield
     finally:
         db.close()
 
 
-def _new(row: formats.Row, file: FileReport, ground: _Ground) -> New:
-    assert row.trajectory is not None
-    checked, findings = checks.run(row.trajectory, row.trajectory.tools or ground.tools, ground.hints)
-    return New(
-        row.trajectory,
-        checked,
-        findings,
-        kind=ground.kind,
-        format=file.format,
-        path=file.path,
-        row=row.number,
-        demo=row.trajectory.meta.get("demo") is True,
-    )
+def _add(db: sqlite3.Connection, record: int, portion: "Made[Entry]", file: FileReport) -> bool:
+    if not portion:
+        return False
+    added = trajectories.add_entries(db, [made._replace(row=n) for n, made in portion if isinstance(made, Entry)])
+    refused = _refused(portion)
+    imports.record(db, record, len(added.pks), added.duplicates, refused)
+    _add_up(file, len(added.pks), added.duplicates, refused)
+    return True
 
 
-def _count(workspace: Workspace, rows: Iterator[formats.Row], file: FileReport) -> Iterator[None]:
+def _id_of(row: formats.Row) -> str | _Refusal:
+    return _Refusal(row.reason or "", row.raw) if row.trajectory is None else row.trajectory.id
+
+
+def _count(workspace: Workspace, rows: Iterator[tuple[int, str | _Refusal]], file: FileReport) -> Iterator[None]:
     db = workspace.connect()
     seen: set[str] = set()
     try:
-        for portion in _portions(rows):
-            ids = [row.trajectory.id for row in portion if row.trajectory]
-            known = trajectories.known(db, ids)
-            fresh = set(ids) - known - seen
-            refused = [imports.Refused(row.number, row.reason or "", row.raw) for row in portion if not row.trajectory]
-            _add_up(file, len(fresh), len(ids) - len(fresh), refused)
+        while portion := list(islice(rows, PORTION)):
+            ids = [made for _, made in portion if isinstance(made, str)]
+            fresh = set(ids) - trajectories.known(db, ids) - seen
+            _add_up(file, len(fresh), len(ids) - len(fresh), _refused(portion))
             seen |= fresh
             yield
     finally:
         db.close()
 
 
-def _add_up(file: FileReport, added: int, duplicates: int, refused: list[imports.Refused]) -> None:
+def _refused(portion: "Made[T]") -> list[Refused]:
+    return [Refused(number, *made) for number, made in portion if isinstance(made, _Refusal)]
+
+
+def _add_up(file: FileReport, added: int, duplicates: int, refused: list[Refused]) -> None:
     file.added += added
     file.duplicates += duplicates
     file.quarantined += len(refused)

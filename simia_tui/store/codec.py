@@ -1,6 +1,7 @@
 """Between values and what SQLite holds: zstd blobs for bodies and replies, JSON text for the rest."""
 
 import json
+import threading
 from typing import Any
 
 import msgspec
@@ -12,14 +13,33 @@ LEVEL = 3
 _MAX_BYTES = 1 << 30
 
 
+class _Zstd(threading.local):
+    """What packs and unpacks, made once for a thread: to make one takes as long as to use it."""
+
+    def __init__(self) -> None:
+        self._compressor = zstandard.ZstdCompressor(level=LEVEL)
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+    def compress(self, data: bytes) -> bytes:
+        # What it gives holds memory for the worst case for as long as it lives.
+        return bytes(memoryview(self._compressor.compress(data)))
+
+
+_zstd = _Zstd()
+
+
 def pack(text: str) -> bytes:
     """zstd of UTF-8 text."""
-    return zstandard.compress(text.encode("utf-8", "surrogatepass"), LEVEL)
+    return _zstd.compress(text.encode("utf-8", "surrogatepass"))
 
 
 def unpack(blob: bytes) -> str:
     """The text that `pack` was given."""
-    return zstandard.decompress(blob, max_output_size=_MAX_BYTES).decode("utf-8", "surrogatepass")
+    return _unpacked(blob).decode("utf-8", "surrogatepass")
+
+
+def _unpacked(blob: bytes) -> bytes:
+    return _zstd.decompress(blob, max_output_size=_MAX_BYTES)
 
 
 class Body(Value, frozen=True):
@@ -29,11 +49,14 @@ class Body(Value, frozen=True):
     meta: dict[str, Any] = {}
 
 
+_decode = msgspec.json.Decoder(Body).decode
+
+
 def encode_body(trajectory: Trajectory) -> bytes:
     """The body of a trajectory as a blob."""
     body = Body(turns=trajectory.turns, meta=trajectory.meta)
     try:
-        return zstandard.compress(msgspec.json.encode(body), LEVEL)
+        return _zstd.compress(msgspec.json.encode(body))
     except UnicodeEncodeError:
         # Half of a surrogate pair, which a text may hold; Python's slower encoder takes it.
         return pack(json.dumps(body.dump()))
@@ -41,11 +64,10 @@ def encode_body(trajectory: Trajectory) -> bytes:
 
 def decode_body(blob: bytes) -> Body:
     """The body in a blob."""
-    text = unpack(blob)
     try:
-        return msgspec.json.decode(text, type=Body)
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        return Body.load(json.loads(text))
+        return _decode(_unpacked(blob))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Body.load(json.loads(unpack(blob)))
 
 
 def to_json(record: Record) -> str:

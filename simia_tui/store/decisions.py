@@ -10,6 +10,7 @@ import msgspec
 from simia_tui.model import Decision, Fault, Finding, Kind, Measure, Status, Trajectory, verdict_of
 from simia_tui.store import trajectories
 from simia_tui.store.connection import write
+from simia_tui.store.entries import title_of
 
 CHUNK = 2_000
 """Rows of one act that are written in one transaction; it holds the database for a tenth of a second."""
@@ -241,7 +242,7 @@ def _switch_revision(db: sqlite3.Connection, pk: int, old: int, new: int) -> Non
     db.execute(
         "UPDATE trajectories SET title = ?, verdict = ?, findings = ?, turns = ?, calls = ?, observations = ?,"
         " errors = ?, words = ? WHERE pk = ?",
-        (trajectories.title_of(body), verdict_of(findings), len(findings), *msgspec.structs.astuple(measure), pk),
+        (title_of(body), verdict_of(findings), len(findings), *msgspec.structs.astuple(measure), pk),
     )
 
 

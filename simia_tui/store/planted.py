@@ -17,6 +17,7 @@ from simia_tui.model import Fault, Finding, Measure, Status, Trajectory, verdict
 from simia_tui.store import trajectories
 from simia_tui.store.codec import decode_body, encode_body
 from simia_tui.store.connection import write
+from simia_tui.store.entries import title_of
 from simia_tui.store.trajectories import Row
 
 Verdict = Literal["approve", "reject", "flag", "reset"]
@@ -108,7 +109,7 @@ def row(db: sqlite3.Connection, pk: int) -> Row | None:
         status=_STATUS[judged.verdict] if judged else Status.PENDING,
         fault=judged.fault if judged else None,
         verdict=verdict_of(told),
-        title=trajectories.title_of(body),
+        title=title_of(body),
         findings=len(told),
         **msgspec.structs.asdict(Measure.of(body)),
     )

@@ -11,6 +11,7 @@ from simia_tui.model import Fault, Metric, Run, RunStatus, Status, TrainSpec, ca
 from simia_tui.store import judgements, trajectories
 from simia_tui.store.codec import to_json
 from simia_tui.store.connection import write
+from simia_tui.store.entries import New
 from simia_tui.store.judgements import Played
 
 _COLUMNS = (
@@ -112,7 +113,7 @@ def truncate_metrics(db: sqlite3.Connection, pk: int, after_step: int) -> None:
 class Rollout(NamedTuple):
     """An episode that the policy of a run played; its origin says where. `reward` None: it left its group."""
 
-    new: trajectories.New
+    new: New
     reward: float | None
     advantage: float
     played: Played | None = None

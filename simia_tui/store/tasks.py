@@ -15,6 +15,7 @@ from simia_tui.model import Attempt, Finding, Outcome, Severity
 from simia_tui.store import judgements, remakes, screenings, trajectories
 from simia_tui.store.attempts import end_within, funds_left
 from simia_tui.store.connection import write
+from simia_tui.store.entries import New
 from simia_tui.store.jobs import Desired
 from simia_tui.store.judgements import Judged, Played
 from simia_tui.store.likeness import Likeness, nearest, put
@@ -62,7 +63,7 @@ class Result(NamedTuple):
     task: Task
     attempt: Attempt
     state: Literal["pending", "done", "failed"]
-    new: trajectories.New | None = None
+    new: New | None = None
     next_at: float = 0.0
     counts_as_try: bool = True
     why: str | None = None
@@ -245,7 +246,7 @@ def _record(db: sqlite3.Connection, result: Result) -> None:
         judgements.add_within(db, result.judged)
 
 
-def _add(db: sqlite3.Connection, job: int, new: trajectories.New, likeness: Likeness | None) -> int | None:
+def _add(db: sqlite3.Connection, job: int, new: New, likeness: Likeness | None) -> int | None:
     """Adds an episode; one that is nearly a copy of a seed or another episode says so, and is counted. Its key."""
     near = nearest(db, likeness) if likeness is not None else None
     if near is not None and near.estimate >= THRESHOLD:

@@ -3,57 +3,21 @@
 A listing is two steps: `ids` gives the whole order as one array of integers, `rows` reads the few that are shown.
 """
 
-import json
 import sqlite3
 import time
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from math import inf
-from typing import Literal, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from simia_tui.errors import UsageError
-from simia_tui.model import (
-    Fault,
-    Finding,
-    Kind,
-    Measure,
-    Origin,
-    Severity,
-    Status,
-    ToolSpec,
-    Trajectory,
-    Verdict,
-    canonical_json,
-    content_hash,
-    spoken_text,
-    verdict_of,
-)
+from simia_tui.model import Fault, Finding, Kind, Origin, Severity, Status, Trajectory, Verdict
 from simia_tui.store.codec import decode_body, encode_body
 from simia_tui.store.connection import write
+from simia_tui.store.entries import COLUMNS, FINDING, Entry, New, entry, finding_rows, index_of
 from simia_tui.store.fields import ORDERS
 from simia_tui.store.query import Query
-
-TITLE_CHARS = 120
-
-
-@dataclass(frozen=True)
-class New:
-    """A trajectory to be added: as it came, and as the rules left it (`checked`) with what they found."""
-
-    trajectory: Trajectory
-    checked: Trajectory
-    findings: Sequence[Finding] = ()
-    kind: Kind = "seed"
-    source: Literal["import", "synthetic", "rollout"] = "import"
-    format: str | None = None
-    path: str | None = None
-    row: int | None = None
-    seed: int | None = None
-    demo: bool = False
+from simia_tui.store.shared import Keys, Specs
 
 
 @dataclass
@@ -101,86 +65,54 @@ def add(db: sqlite3.Connection, news: Iterable[New]) -> Added:
     Raises:
         SimiaError: the database cannot be written; nothing was added.
     """
+    return add_entries(db, [entry(new) for new in news])
+
+
+def add_entries(db: sqlite3.Connection, entries: Sequence[Entry]) -> Added:
+    """`add` of what was worked out before, so that the transaction is as short as can be."""
     with write(db):
-        return add_within(db, news)
+        return _insert(db, entries)
 
 
 def add_within(db: sqlite3.Connection, news: Iterable[New]) -> Added:
     """`add` as part of a transaction that the caller holds."""
-    added = Added()
+    return _insert(db, [entry(new) for new in news])
+
+
+def _insert(db: sqlite3.Connection, entries: Sequence[Entry]) -> Added:
+    added: dict[int, Entry] = {}
     now = time.time()
-    for new in news:
-        pk = _insert(db, new, now)
-        if pk is None:
-            added.duplicates += 1
-        else:
-            added.pks.append(pk)
-    return added
-
-
-def _insert(db: sqlite3.Connection, new: New, now: float) -> int | None:
-    trajectory, checked = new.trajectory, new.checked
-    changed = checked is not trajectory and checked.turns != trajectory.turns
-    measure = Measure.of(checked)
-    origin = trajectory.origin
-    cursor = db.execute(
-        "INSERT OR IGNORE INTO trajectories (id, kind, source, verdict, revision, domain, title, policy, toolset,"
-        " turns, calls, observations, errors, words, findings, demo, format, path, row, seed, job, ord, created, score)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            trajectory.id,
-            new.kind,
-            new.source,
-            verdict_of(list(new.findings)),
-            int(changed),
-            trajectory.domain,
-            title_of(checked),
-            _policy(db, trajectory.policy),
-            _toolset(db, trajectory.tools),
-            *msgspec.structs.astuple(measure),
-            len(new.findings),
-            new.demo,
-            new.format,
-            new.path,
-            new.row,
-            new.seed,
-            origin.job if origin else None,
-            origin.ord if origin else None,
-            now,
-            score_of(trajectory),
-        ),
+    keys = Keys(db)
+    for one in entries:
+        rest = (one.row, now, keys.policy(one.policy), keys.toolset(one.toolset))
+        cursor = db.execute(_INSERT, (*one.columns, *rest))
+        if cursor.rowcount == 1 and cursor.lastrowid is not None:
+            added[cursor.lastrowid] = one
+    db.executemany(
+        _INSERT_BODY, ((pk, n, author, now, data) for pk, one in added.items() for n, author, data in one.bodies)
     )
-    if cursor.rowcount != 1 or cursor.lastrowid is None:
-        return None
-    pk = cursor.lastrowid
-    _put_body(db, pk, 0, "source", trajectory, now)
-    if changed:
-        _put_body(db, pk, 1, "rules", checked, now)
-    put_findings(db, pk, int(changed), new.findings)
-    put_index(db, pk, checked)
-    return pk
+    db.executemany(_INSERT_FINDING, ((pk, *finding) for pk, one in added.items() for finding in one.findings))
+    db.executemany(_INSERT_TEXT, ((pk, one.found_by.text) for pk, one in added.items()))
+    db.executemany(_INSERT_TOOL, ((name, pk, n) for pk, one in added.items() for name, n in one.found_by.tools))
+    return Added(list(added), len(entries) - len(added))
 
 
-def title_of(trajectory: Trajectory) -> str:
-    """The start of the first user text on one line; what a listing shows."""
-    first = next((turn.content for turn in trajectory.turns if turn.role == "user" and turn.content), "")
-    return " ".join(first[: TITLE_CHARS * 4].split())[:TITLE_CHARS]
+def _insert_into(table: str, columns: Sequence[str], ignore: bool = False) -> str:
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT {'OR IGNORE ' if ignore else ''}INTO {table} ({', '.join(columns)}) VALUES ({marks})"
 
 
-def score_of(trajectory: Trajectory) -> float | None:
-    """The reward or score that the source gave, where that is a number."""
-    told = (trajectory.meta.get(name) for name in ("reward", "score"))
-    return next((float(n) for n in told if isinstance(n, int | float) and abs(n) < inf), None)
-
-
-def _put_body(db: sqlite3.Connection, pk: int, revision: int, author: str, body: Trajectory, now: float) -> None:
-    db.execute("INSERT INTO bodies VALUES (?, ?, ?, ?, ?)", (pk, revision, author, now, encode_body(body)))
+_INSERT = _insert_into("trajectories", (*COLUMNS, "row", "created", "policy", "toolset"), ignore=True)
+_INSERT_BODY = _insert_into("bodies", ("trajectory", "revision", "author", "at", "data"))
+_INSERT_FINDING = _insert_into("findings", ("trajectory", *FINDING))
+_INSERT_TEXT = _insert_into("search", ("rowid", "text"))
+_INSERT_TOOL = _insert_into("trajectory_tools", ("tool", "trajectory", "calls"))
 
 
 def add_revision(db: sqlite3.Connection, pk: int, author: str, body: Trajectory, findings: Sequence[Finding]) -> int:
     """Stores a further body with its findings, without making it the one that counts; returns its number."""
     (last,) = db.execute("SELECT max(revision) FROM bodies WHERE trajectory = ?", (pk,)).fetchone()
-    _put_body(db, pk, last + 1, author, body, time.time())
+    db.execute(_INSERT_BODY, (pk, last + 1, author, time.time(), encode_body(body)))
     put_findings(db, pk, last + 1, findings)
     return int(last) + 1
 
@@ -196,89 +128,20 @@ def as_made(db: sqlite3.Connection, pk: int) -> int:
 def put_findings(db: sqlite3.Connection, pk: int, revision: int, findings: Sequence[Finding]) -> None:
     """Replaces the findings of one revision."""
     db.execute("DELETE FROM findings WHERE trajectory = ? AND revision = ?", (pk, revision))
-    db.executemany(
-        "INSERT INTO findings (trajectory, revision, n, rule, severity, turn, call, repaired, message, before)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (pk, revision, n, f.rule, f.severity, f.turn, f.call, f.repaired, f.message, f.before)
-            for n, f in enumerate(findings)
-        ],
-    )
+    db.executemany(_INSERT_FINDING, [(pk, *row) for row in finding_rows(revision, findings)])
 
 
 def put_index(db: sqlite3.Connection, pk: int, body: Trajectory) -> None:
     """Full-text and tool rows of the body that counts; call `drop_index` with the former body first."""
-    db.execute("INSERT INTO search (rowid, text) VALUES (?, ?)", (pk, spoken_text(body)))
-    calls: dict[str, int] = {}
-    for _, _, call in body.calls():
-        calls[call.name] = calls.get(call.name, 0) + 1
-    db.executemany("INSERT INTO trajectory_tools VALUES (?, ?, ?)", [(name, pk, n) for name, n in calls.items()])
+    text, tools = index_of(body)
+    db.execute(_INSERT_TEXT, (pk, text))
+    db.executemany(_INSERT_TOOL, [(name, pk, n) for name, n in tools])
 
 
 def drop_index(db: sqlite3.Connection, pk: int, body: Trajectory) -> None:
     """Takes the rows of `put_index` away (a contentless index must be told the old text)."""
-    db.execute("INSERT INTO search (search, rowid, text) VALUES ('delete', ?, ?)", (pk, spoken_text(body)))
+    db.execute("INSERT INTO search (search, rowid, text) VALUES ('delete', ?, ?)", (pk, index_of(body).text))
     db.execute("DELETE FROM trajectory_tools WHERE trajectory = ?", (pk,))
-
-
-def _policy(db: sqlite3.Connection, text: str | None) -> int | None:
-    if text is None:
-        return None
-    return _once(db, "policies", _text_sha(text), lambda: ("text", text))
-
-
-@lru_cache(maxsize=256)
-def _text_sha(text: str) -> str:
-    return content_hash(text)
-
-
-class _Toolset(NamedTuple):
-    """Tool specs with the SHA-256 of each and of the list."""
-
-    tools: tuple[ToolSpec, ...]
-    ids: list[str]
-    sha: str
-
-
-_MOST_TOOLSETS = 64
-_toolsets: dict[tuple[int, ...], _Toolset] = {}
-"""Lists by the identities of their specs, which rows share and which are kept beside: an id alone could be reused."""
-
-
-def _hashed(tools: tuple[ToolSpec, ...]) -> _Toolset:
-    key = tuple(map(id, tools))
-    if key not in _toolsets:
-        if len(_toolsets) >= _MOST_TOOLSETS:
-            _toolsets.clear()
-        ids = [content_hash(tool.dump()) for tool in tools]
-        _toolsets[key] = _Toolset(tools, ids, content_hash(ids))
-    return _toolsets[key]
-
-
-def _toolset(db: sqlite3.Connection, tools: tuple[ToolSpec, ...]) -> int | None:
-    if not tools:
-        return None
-    known = _hashed(tools)
-    return _once(db, "toolsets", known.sha, lambda: ("tools", _tools(db, known.ids, tools)))
-
-
-def _tools(db: sqlite3.Connection, ids: list[str], tools: tuple[ToolSpec, ...]) -> str:
-    for sha, tool in zip(ids, tools, strict=True):
-        spec = canonical_json(tool.dump())
-        db.execute("INSERT OR IGNORE INTO tools (id, name, spec) VALUES (?, ?, ?)", (sha, tool.name, spec))
-    found = (db.execute("SELECT pk FROM tools WHERE id = ?", (sha,)).fetchone()[0] for sha in ids)
-    return canonical_json(list(found))
-
-
-def _once(db: sqlite3.Connection, table: str, sha: str, column: Callable[[], tuple[str, str]]) -> int:
-    """The key of the row of `table` with this hash, inserted first if it is new."""
-    found = db.execute(f"SELECT pk FROM {table} WHERE id = ?", (sha,)).fetchone()
-    if found:
-        return int(found[0])
-    name, value = column()
-    cursor = db.execute(f"INSERT INTO {table} (id, {name}) VALUES (?, ?)", (sha, value))
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
 
 
 def ids(db: sqlite3.Connection, query: Query) -> "array[int]":
@@ -328,26 +191,41 @@ def get(db: sqlite3.Connection, pk: int, revision: int | None = None) -> Traject
         from simia_tui.store import planted
 
         return planted.get(db, pk)
-    found = db.execute(
-        'SELECT t.domain, p.text, s.tools, b.data, t.job, t.ord, o.id, r.run, r.step, r."group", r.member'
+    found = _read(db, [pk], revision)
+    if not found:
+        raise UsageError(f"There is no trajectory {pk}" + (f" with revision {revision}." if revision else "."))
+    return found[pk]
+
+
+def several(db: sqlite3.Connection, pks: Sequence[int]) -> list[Trajectory]:
+    """`get` of keys above 0 that are there, as they count now, in their order; all are held at a time."""
+    found = _read(db, pks, None)
+    return [found[pk] for pk in pks]
+
+
+def _read(db: sqlite3.Connection, pks: Sequence[int], revision: int | None) -> dict[int, Trajectory]:
+    marks = ",".join("?" * len(pks))
+    cursor = db.execute(
+        'SELECT t.pk, t.domain, p.text, s.tools, b.data, t.job, t.ord, o.id, r.run, r.step, r."group", r.member'
         " FROM trajectories t LEFT JOIN practised r ON r.trajectory = t.pk"
         " JOIN bodies b ON b.trajectory = t.pk AND b.revision = coalesce(?, t.revision)"
         " LEFT JOIN policies p ON p.pk = t.policy LEFT JOIN toolsets s ON s.pk = t.toolset"
-        " LEFT JOIN trajectories o ON o.pk = t.seed WHERE t.pk = ?",
-        (revision, pk),
-    ).fetchone()
-    if found is None:
-        raise UsageError(f"There is no trajectory {pk}" + (f" with revision {revision}." if revision else "."))
-    domain, policy, tools, blob, *made = found
-    body = decode_body(blob)
-    return Trajectory(
-        domain=domain,
-        policy=policy,
-        tools=_load_tools(db, json.loads(tools)) if tools else (),
-        turns=body.turns,
-        origin=_origin(*made),
-        meta=body.meta,
+        f" LEFT JOIN trajectories o ON o.pk = t.seed WHERE t.pk IN ({marks})",
+        (revision, *pks),
     )
+    specs = Specs(db)
+    found = {}
+    for pk, domain, policy, tools, blob, *made in cursor:
+        body = decode_body(blob)
+        found[pk] = Trajectory(
+            domain=domain,
+            policy=policy,
+            tools=specs.of(tools),
+            turns=body.turns,
+            origin=_origin(*made),
+            meta=body.meta,
+        )
+    return found
 
 
 def _origin(job: int | None, ord_: int | None, seed: str | None, run: int | None, *place: int | None) -> Origin | None:
@@ -355,18 +233,6 @@ def _origin(job: int | None, ord_: int | None, seed: str | None, run: int | None
         step, group, member = place
         return Origin(seed=seed, run=run, step=step, group=group, member=member)
     return Origin(job=job, ord=ord_, seed=seed) if job is not None else None
-
-
-def _load_tools(db: sqlite3.Connection, pks: list[int]) -> tuple[ToolSpec, ...]:
-    marks = ",".join("?" * len(pks))
-    found = dict(db.execute(f"SELECT pk, spec FROM tools WHERE pk IN ({marks})", pks).fetchall())
-    return tuple(_spec(found[pk]) for pk in pks)
-
-
-@lru_cache(maxsize=1024)
-def _spec(text: str) -> ToolSpec:
-    """The spec that JSON text holds; trajectories that share their tools share the objects."""
-    return ToolSpec.load(json.loads(text))
 
 
 def find(db: sqlite3.Connection, name: str) -> int:

@@ -11,9 +11,8 @@ from typing import Any
 
 from simia_tui import checks
 from simia_tui.model import Origin, Trajectory, Turn
-from simia_tui.store import runs
+from simia_tui.store import New, runs
 from simia_tui.store.judgements import Judgement, Played
-from simia_tui.store.trajectories import New
 from simia_tui.training.advantages import Group
 from simia_tui.training.record import RunRecord
 from simia_tui.training.rollout import Rollout

@@ -4,9 +4,8 @@ import pytest
 from samples import make_trajectory
 
 from simia_tui.model import Origin, TrainSpec
-from simia_tui.store import Query, Workspace, exports, judgements, provenance, runs, trajectories
+from simia_tui.store import New, Query, Workspace, exports, judgements, provenance, runs, trajectories
 from simia_tui.store.runs import Rollout
-from simia_tui.store.trajectories import New
 
 
 def rollout(run: int, step: int, member: int, reward: float | None = 1.0) -> Rollout:
