@@ -1,13 +1,15 @@
 """What every format shares: the row it yields, the error it raises, and how single fields are read."""
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json, to_json
+import msgspec
+from pydantic_core import from_json
 
 from simia_tui.model import ToolSpec, Trajectory
 
@@ -268,11 +270,17 @@ def write_tool(tool: ToolSpec) -> dict[str, Any]:
 
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
+_EXPONENT = re.compile(rb"\de-?\d")
 
 
 def json_text(value: Any) -> str:
     """JSON as trainers' templates print it: UTF-8 kept, keys in their order."""
-    return _encode(value)
+    try:
+        text = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return _encode(value)
+    # The quick encoder writes exponents otherwise; what looks like one may stand in a text as well.
+    return _encode(value) if _EXPONENT.search(text) else msgspec.json.format(text, indent=0).decode()
 
 
 def json_row(row: dict[str, Any]) -> bytes:
@@ -281,8 +289,4 @@ def json_row(row: dict[str, Any]) -> bytes:
     Raises:
         ValueError: where the row holds half of a surrogate pair, which no file can keep.
     """
-    try:
-        return to_json(row)
-    except ValueError:
-        # Its limits of nesting and of size are narrower than Python's.
-        return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
+    return msgspec.json.encode(row)

@@ -285,7 +285,7 @@ class _Pass:
 
     def _portion(self, pks: Sequence[int]) -> None:
         with snapshot(self._db):
-            read = list(bodies(self._db, pks))
+            read = bodies(self._db, pks)
             members = _members(self._db, pks) if self._files else []
         for n, trajectory in enumerate(read):
             reason = formats.left_out(trajectory, "trl")
