@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from simia_tui.formats.base import Format, RowError, loss_of, messages_of, read_tools
-from simia_tui.formats.fields import shown, without
+from simia_tui.formats.base import Format, RowError, loss_of, messages_of, read_tools, strict_json
+from simia_tui.formats.fields import list_of, shown, without
 from simia_tui.formats.pairing import Draft, link
 from simia_tui.formats.sharegpt import read_calls
 from simia_tui.model import Role, Trajectory
@@ -22,12 +22,17 @@ class Parts(Format):
     """Reads `{messages, tools}` whose contents are lists of parts.
 
     A call is the JSON text of its part; one that is no call object keeps the text in `raw` under an empty name.
-    Several calls with one result after them stay so: the result answers the first. Other columns go to `meta`.
+    Results of several calls that stand in one message as `[{tool_call_id, name, content}]` are turns of their own,
+    linked by name and order. Other columns go to `meta`.
     """
 
     name = "parts"
     title = "Messages of text, reasoning and tool_call parts (LLaMA-Factory)"
-    loses = ("where one part of a kind ends and the next begins", "the order of text, reasoning and calls in a message")
+    loses = (
+        "where one part of a kind ends and the next begins",
+        "the order of text, reasoning and calls in a message",
+        "ids of results, which no call of these rows has",
+    )
 
     def detect(self, sample: dict[str, Any]) -> bool:
         messages = sample.get("messages")
@@ -36,7 +41,8 @@ class Parts(Format):
         return all(isinstance(message, dict) and _is_parts(message.get("content")) for message in messages[:4])
 
     def read_record(self, record: dict[str, Any], domain: str = "generic") -> Trajectory:
-        drafts = [_draft(message, index) for index, message in enumerate(messages_of(record, "messages"), 1)]
+        messages = enumerate(messages_of(record, "messages"), 1)
+        drafts = [draft for index, message in messages for draft in _apart(_draft(message, index))]
         policy = drafts.pop(0).content if drafts[0].role == "system" else None
         if not drafts:
             raise RowError("The row holds no turn, only a system message.")
@@ -52,6 +58,27 @@ def _is_parts(content: Any) -> bool:
         and bool(content)
         and all(isinstance(part, dict) and part.get("type") in _KINDS and "value" in part for part in content)
     )
+
+
+_RESULT = frozenset(("tool_call_id", "name", "content"))
+
+
+def _apart(draft: Draft) -> list[Draft]:
+    """A turn, or the results of several calls that it holds, each as a turn."""
+    results = list_of(_parsed(draft.content)) if draft.role == "tool" else []
+    if not results or not all(
+        isinstance(one, dict) and "content" in one and isinstance(one.get("name"), str) and one.keys() <= _RESULT
+        for one in results
+    ):
+        return [draft]
+    return [Draft("tool", shown(one["content"]), name=one["name"] or None, loss=draft.loss) for one in results]
+
+
+def _parsed(text: str | None) -> Any:
+    try:
+        return strict_json(text or "")
+    except ValueError:
+        return None
 
 
 def _draft(message: dict[str, Any], turn: int) -> Draft:

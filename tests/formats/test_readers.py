@@ -129,6 +129,21 @@ class TestParts:
         assert (turn.content, turn.reasoning, turn.loss) == ("t", "r", False)
         assert [(c.name, c.arguments, c.raw) for c in turn.tool_calls] == [("f", {"a": 1}, None), ("", None, "broken")]
 
+    def test_results_in_one_message_are_taken_apart(self, read_one):
+        def message(role, kind, *values):
+            return {"role": role, "content": [{"type": kind, "value": value} for value in values]}
+
+        calls = message("assistant", "tool_call", '{"name": "f", "arguments": {}}', '{"name": "g", "arguments": {}}')
+        told = [{"tool_call_id": "x", "name": "g", "content": {"n": 1}}, {"name": "f", "content": "two"}]
+        turns = read_one(
+            {"messages": [message("user", "text", "u"), calls, message("tool", "text", json.dumps(told))]}
+        ).turns
+        assert [(turn.name, turn.content) for turn in turns[2:]] == [("g", '{"n": 1}'), ("f", "two")]
+        assert [turn.call_id for turn in turns[2:]] == [call.call_id for call in reversed(turns[1].tool_calls)]
+        for other in ('[{"result": 42}]', '[{"name": "f"}]', "[]", "[1]", '[{"name": "f", "content": 1, "at": 2}]'):
+            turns = read_one({"messages": [message("user", "text", "u"), calls, message("tool", "text", other)]}).turns
+            assert [turn.content for turn in turns[2:]] == [other]
+
 
 def episode(reward, *replies, history=None):
     call = '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>'

@@ -111,8 +111,9 @@ def react_text(path):
 def parts(path):
     messages = [message for row in plain(path) for message in row["messages"] if message["role"] != "system"]
     kinds = [part["type"] for message in messages for part in message["content"]]
-    tools = sum(message["role"] == "tool" for message in messages)
-    return len(plain(path)), len(messages), kinds.count("tool_call"), tools, 0
+    told = [json.loads(message["content"][0]["value"]) for message in messages if message["role"] == "tool"]
+    results = sum(len(values) if "name" in values[0] else 1 for values in told)
+    return len(plain(path)), len(messages) - len(told) + results, kinds.count("tool_call"), results, 0
 
 
 def swe_agent(path):
@@ -183,6 +184,8 @@ DIFFERENT = {
     # Thoughts count as calls here (the world answers them), and `>go to` without a space is an action too.
     "react_alfworld.json": {"calls_total", "observations"},
     # There the word "error" anywhere counts, such as in a listing of source code that raises ValueError.
+    # Results that stand together in one message are an observation each.
+    "reason_tool_use.jsonl": {"observations"},
     "swe_agent/marshmallow_function_calling.traj": {"error_obs"},
     "swe_agent/marshmallow_function_calling_with_step_messages.traj": {"error_obs"},
     "swe_agent/marshmallow_text_actions.traj": {"error_obs"},
