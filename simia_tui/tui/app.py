@@ -92,8 +92,10 @@ class Workbench(App[None]):
         self.set_interval(RECONCILE_S, self._reconcile)
         # What the first screen does not need waits until it has been painted.
         self.set_timer(IDLE_S, self._reconcile)
-        ahead = rooms.modules()
-        self._idle = self.set_interval(IDLE_S, partial(self._prepare, iter(ahead)), repeat=len(ahead))
+        ahead = rooms.unopened()
+        prepare = partial(self._prepare, iter(ahead))
+        self.call_after_refresh(prepare)
+        self._idle = self.set_interval(IDLE_S, prepare, repeat=len(ahead))
         if self._minutes is not None:
             self.call_later(self._open_box, self._minutes)
 

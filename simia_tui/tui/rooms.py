@@ -1,5 +1,6 @@
 """The rooms of the workbench, each imported when it is first wanted: Home does not wait for what it does not show."""
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
@@ -48,6 +49,11 @@ def modules() -> list[str]:
     rooms = [module for module, _ in _CLASSES.values()]
     names = dict.fromkeys([*rooms, *(found.name for found in iter_modules(screens.__path__))])
     return [f"{screens.__name__}.{name}" for name in names]
+
+
+def unopened() -> list[str]:
+    """Those of `modules` that are not imported yet."""
+    return [module for module in modules() if module not in sys.modules]
 
 
 def load() -> None:
