@@ -28,16 +28,27 @@ F = TypeVar("F", bound=Callable[..., Any])
 @click.option("--format", "format_name", default="auto", show_default=True, help="A format's name, or auto.")
 @click.option("--domain", default="generic", show_default=True, help="The domain pack of these trajectories.")
 @click.option("--dry-run", is_flag=True, help="Count without writing.")
+@click.option(
+    "--workers", type=click.IntRange(1, 256), help="Processes side by side; default: one a core for large files."
+)
 @json_option
 @workspace_option
 def import_command(
-    paths: tuple[Path, ...], kind: Kind, format_name: str, domain: str, dry_run: bool, as_json: bool, workspace: str
+    paths: tuple[Path, ...],
+    kind: Kind,
+    format_name: str,
+    domain: str,
+    dry_run: bool,
+    workers: int | None,
+    as_json: bool,
+    workspace: str,
 ) -> None:
     """Read trajectories from files; bad rows go to quarantine with their number and reason."""
     from simia_tui.services.importing import import_files
 
+    opened = open_workspace(workspace)
     report = import_files(
-        open_workspace(workspace), paths, kind=kind, format_name=format_name, domain=domain, dry_run=dry_run
+        opened, paths, kind=kind, format_name=format_name, domain=domain, dry_run=dry_run, workers=workers
     )
     if as_json:
         totals = {"added": report.added, "duplicates": report.duplicates, "quarantined": report.quarantined}
