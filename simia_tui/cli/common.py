@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from simia_tui.errors import SimiaError
 from simia_tui.model import Job, JobSpec, JobStatus
@@ -19,11 +20,23 @@ _NUMBER = re.compile(r"[-+$]?[\d.,]*(?:e[-+]?\d+)?|-")
 
 
 def workspace_option(function: F) -> F:
-    """`--workspace DIR`, else the variable SIMIA_WORKSPACE, else the current folder."""
+    """`--workspace DIR`, before the command or behind it, else the variable SIMIA_WORKSPACE, else this folder."""
     option = click.option(
-        "--workspace", default=".", envvar="SIMIA_WORKSPACE", show_default="this folder", help="The workspace's folder."
+        "--workspace",
+        default=".",
+        envvar="SIMIA_WORKSPACE",
+        show_default="this folder",
+        callback=_nearest_given,
+        help="The workspace's folder.",
     )
     return option(function)
+
+
+def _nearest_given(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """`value` where the command itself was given it, else what `simia` was given before the command."""
+    assert param.name is not None
+    own = ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+    return value if own else str(ctx.find_root().params.get(param.name, value))
 
 
 def json_option(function: F) -> F:

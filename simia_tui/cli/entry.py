@@ -103,6 +103,11 @@ def run(arguments: list[str]) -> int:
         return 0
     except KeyboardInterrupt:
         return _say("stopped.", 130)
+    except OverflowError:
+        # SQLite's integers end at 2^63; whatever number was longer names nothing that is here.
+        if debug:
+            traceback.print_exc()
+        return _say("a number is too large; write a smaller one.", 2)
     except sqlite3.Error as error:
         if debug:
             raise

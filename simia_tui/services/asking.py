@@ -8,6 +8,8 @@ from simia_tui.settings import Price, Role, Settings
 
 S = TypeVar("S", bound=RequestSpec)
 DEMO_PRICE = {"input": 0.0, "cached": 0.0, "output": 0.0}
+MOST_TASKS = 1_000_000
+"""More than a workspace is made for (100,000 episodes), and still written in a few seconds."""
 _AS_SET = ("base_url", "key_env", "api", "api_version", "reasoning_effort", "service_tier")
 """Fields of an endpoint that go into the spec as they are."""
 
@@ -32,6 +34,12 @@ def addressed(spec: S, settings: Settings, role: Role, model: str | None = None)
     if spec.budget_usd is not None:
         require_price(spec)
     return spec
+
+
+def require_count(n: int) -> None:
+    """Raises UsageError unless a job can have `n` tasks, each of which is a row of its own."""
+    if not 1 <= n <= MOST_TASKS:
+        raise UsageError(f"The number of episodes must be at least 1 and at most {MOST_TASKS:,}.")
 
 
 def who(settings: Settings, *roles: Role) -> str:

@@ -9,7 +9,7 @@ from simia_tui.checks import Hints, pipeline
 from simia_tui.errors import UsageError
 from simia_tui.model import AskedSpec, Job, JudgeSpec, Part, RolloutSpec, Trajectory
 from simia_tui.services import processes
-from simia_tui.services.asking import addressed, asked_of, require_price
+from simia_tui.services.asking import addressed, asked_of, require_count, require_price
 from simia_tui.services.synthesis import draw
 from simia_tui.settings import Role, Settings
 from simia_tui.store import New, Query, Workspace, jobs, judgements, trajectories
@@ -66,8 +66,7 @@ def plan_rollouts(
         UsageError: a number makes no sense, no seed is approved or none begins with a user, the settings describe no
             whole endpoint, or there is a budget and a price is not known.
     """
-    if n < 1:
-        raise UsageError("The number of episodes must be at least 1.")
+    require_count(n)
     if fields.get("judge_samples", 1) % 2 == 0:
         raise UsageError("The judge must be asked an odd number of times, so that there is a majority.")
     spec = addressed(RolloutSpec(domain=domain, **fields), settings, "agent", model)

@@ -9,7 +9,7 @@ from typing import Any
 from simia_tui.errors import UsageError
 from simia_tui.model import Job, SynthesizeSpec
 from simia_tui.services import processes
-from simia_tui.services.asking import addressed
+from simia_tui.services.asking import addressed, require_count
 from simia_tui.services.coverage import seeds_for
 from simia_tui.settings import Settings
 from simia_tui.store import Query, Workspace, jobs, trajectories
@@ -48,8 +48,7 @@ def plan(
     Raises:
         UsageError: a number makes no sense, no seed is approved, or the settings describe no whole endpoint.
     """
-    if n < 1:
-        raise UsageError("The number of episodes must be at least 1.")
+    require_count(n)
     seeds: Sequence[int] = trajectories.ids(db, Query(kind="seed", status="approved", domain=domain))
     if not seeds:
         where = f" of domain {domain}" if domain else ""

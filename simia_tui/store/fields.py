@@ -147,14 +147,22 @@ def _numbered(name: str, template: str, hint: str, several: bool = True) -> Fiel
     def clause(value: str) -> Clause:
         parts = split(value) if several else [value]
         for part in parts or [value]:
-            if not part.isdecimal():
+            if not part.isdecimal() or int(part) > _LARGEST:
                 raise wrong(name, part, hint)
         return _one_of(template, [int(part) for part in parts])
 
     return Field(name, hint, clause)
 
 
+_LARGEST = 2**63 - 1
+"""What a column of SQLite can hold."""
 _COMPARED = re.compile(r"(>=|<=|>|<|=)?(.+)")
+
+
+def _whole(text: str) -> int:
+    if abs(value := int(text)) > _LARGEST:
+        raise ValueError(text)
+    return value
 
 
 def _share(text: str) -> float:
@@ -260,8 +268,8 @@ FIELDS: Mapping[str, Field] = {
         _name("reviewer", f"t.pk IN ({_ACTS} WHERE b.reviewer {{}} AND {_STANDING})", "the name of who decided"),
         _name("model", f"t.pk IN ({_MADE} WHERE a.model {{}})", "the name of the model that wrote it"),
         _ranges("score", SCORE, "a number from 0 to 1, >0.5, <=0.3, 0.2..0.8", _share),
-        _ranges("length", "t.words", f"words: {_NUMBERS}", int),
-        _ranges("turns", "t.turns", _NUMBERS, int),
+        _ranges("length", "t.words", f"words: {_NUMBERS}", _whole),
+        _ranges("turns", "t.turns", _NUMBERS, _whole),
         _dates(),
         _has(),
         _numbered("job", "t.job {}", "the number of a job"),

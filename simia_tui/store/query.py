@@ -148,8 +148,12 @@ def _tokens(line: str) -> Iterator[tuple[str, str | None, str]]:
                 raise UsageError(f"{name}: wants a value; it knows {hint}.")
             yield minus, name, value
         elif name is not None and value and not value.startswith("/"):
-            known = ", ".join((*FIELDS, "order"))
-            raise UsageError(f"There is no filter {name}:; there are {known}. Quotes around it search for it as text.")
+            from difflib import get_close_matches
+
+            names = (*FIELDS, "order")
+            meant = get_close_matches(name, names, n=1)
+            known = f"did you mean {meant[0]}:?" if meant else f"there are {', '.join(names)}."
+            raise UsageError(f"There is no filter {name}:; {known} Quotes around it search for it as text.")
         else:
             word = f"{name}:{value}" if name is not None else value
             yield (minus if value else ""), None, word or minus

@@ -186,3 +186,53 @@ def test_no_terminal_is_one_sentence(workspace: Workspace) -> None:
     )
     assert done.returncode == 2
     assert one_sentence(done.stderr)
+
+
+def test_a_workspace_named_before_the_command_is_the_one_that_is_used(
+    capsys: pytest.CaptureFixture[str], workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Workspace.create(tmp_path / "other")
+    monkeypatch.chdir(workspace.root)
+    monkeypatch.setenv("SIMIA_WORKSPACE", str(workspace.root))
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps([ROW]))
+    assert simia(capsys, "--workspace", str(other.root), "import", str(file))[0] == 0
+
+    listed = ("seeds", "list", "--json")
+    assert json.loads(simia(capsys, *listed)[1]) == []
+    assert len(json.loads(simia(capsys, "--workspace", str(other.root), *listed)[1])) == 1
+    both = ("--workspace", str(workspace.root), *listed, "--workspace", str(other.root))
+    assert len(json.loads(simia(capsys, *both)[1])) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "episodes show",
+        "why",
+        "jobs show",
+        "runs show",
+        "episodes approve",
+        "jobs priority 1",
+        "prompts compared",
+        "episodes list --where job:",
+        "episodes list --where length:>",
+    ],
+)
+def test_a_number_that_is_too_large_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], workspace: Workspace, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.chdir(workspace.root)
+    huge = "9" * 30
+    words = line.split()
+    words = [*words[:-1], words[-1] + huge] if line.endswith((":", ">")) else [*words, huge]
+    code, _, err = simia(capsys, *words)
+    assert code == 2 and one_sentence(err), err
+
+
+@pytest.mark.parametrize("command", ["synthesize", "rollout"])
+def test_a_job_of_more_tasks_than_can_be_kept_is_refused(
+    capsys: pytest.CaptureFixture[str], workspace: Workspace, command: str
+) -> None:
+    code, _, err = simia(capsys, command, "-n", "9" * 30, "--workspace", str(workspace.root))
+    assert code == 2 and one_sentence(err) and "at most 1,000,000" in err
