@@ -14,8 +14,8 @@ from simia_tui.formats import Row, Slice, Torn
 
 T = TypeVar("T")
 
-LARGE = 1 << 26
-"""Bytes (64 MiB) of a file from which it is worth starting further processes, each of which takes half a second."""
+LARGE = 1 << 27
+"""Bytes (128 MiB) of a file from which it is worth starting processes, each of which takes half a second to start."""
 
 
 class Rowwise(NamedTuple, Generic[T]):
