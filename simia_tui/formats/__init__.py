@@ -9,6 +9,7 @@ from pathlib import Path
 
 from simia_tui.errors import UsageError
 from simia_tui.formats.agentinstruct import AgentInstruct
+from simia_tui.formats.anthropic_messages import AnthropicMessages
 from simia_tui.formats.apigen_mt import ApigenMT
 from simia_tui.formats.atif import ATIF, Atif
 from simia_tui.formats.axolotl import AXOLOTL, Axolotl
@@ -24,6 +25,7 @@ from simia_tui.formats.langsmith import LangSmith
 from simia_tui.formats.mini_swe_agent import MiniSWEAgent
 from simia_tui.formats.officebench import OfficeBench
 from simia_tui.formats.openai_chat import OPENAI, OpenAIChat, write_openai
+from simia_tui.formats.openai_responses import OpenAIResponses
 from simia_tui.formats.openinference import OpenInference
 from simia_tui.formats.otel import OpenTelemetry
 from simia_tui.formats.parquet import PARQUET, Parquet, container, rows
@@ -124,6 +126,8 @@ _FORMATS: dict[str, Format] = {
         OpenTelemetry(),
         Langfuse(),
         LangSmith(),
+        OpenAIResponses(),
+        AnthropicMessages(),
         Hermes(),
         ShareGPTHermes(),
         SimiaSFT(),

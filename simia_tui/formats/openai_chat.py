@@ -24,7 +24,8 @@ class OpenAIChat(Format):
     """Reads `{messages, tools}`, one object a line. Also reads the rows TRL takes, where arguments are objects.
 
     The two differ in nothing else that a reader sees, so detection answers "openai" for both. Accepts
-    `functions` and `function_call`, the older names. Other columns go to `meta`.
+    `functions` and `function_call`, the older names. A column `system` is the policy where no message is, as
+    LLaMA-Factory has it. Other columns go to `meta`.
     """
 
     name = "openai"
@@ -38,9 +39,12 @@ class OpenAIChat(Format):
         return all(isinstance(message, dict) and "role" in message for message in messages[:4])
 
     def read_record(self, record: dict[str, Any], domain: str = "generic") -> Trajectory:
-        messages = Messages(messages_of(record, "messages"))
+        messages = messages_of(record, "messages")
+        meta = {key: value for key, value in record.items() if key not in _COLUMNS}
+        if isinstance(record.get("system"), str) and messages[0].get("role") not in ("system", "developer"):
+            messages = [{"role": "system", "content": meta.pop("system")}, *messages]
         tools = read_tools(record.get("tools")) or read_tools(record.get("functions"))
-        return messages.trajectory(domain, tools, {k: v for k, v in record.items() if k not in _COLUMNS})
+        return Messages(messages).trajectory(domain, tools, meta)
 
 
 class Messages:
