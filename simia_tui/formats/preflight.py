@@ -55,7 +55,7 @@ class _Target(NamedTuple):
     title: str
     write: Callable[[Trajectory], dict[str, Any]] | None = None
     keeps: Callable[[dict[str, Any]], Kept] | None = None
-    looks: Callable[[Trajectory], Iterator[Kind]] | None = None
+    looks: Callable[[Trajectory, Seen], Iterator[Kind]] | None = None
     masks: bool = False
     textual: bool = False
     prompts: bool = False
@@ -247,4 +247,4 @@ def _looks(trajectory: Trajectory, seen: Seen, target: _Target) -> Iterator[Kind
     if seen.user_calls and target.textual:
         yield traps.USER_CALLS
     if target.looks:
-        yield from target.looks(trajectory)
+        yield from target.looks(trajectory, seen)

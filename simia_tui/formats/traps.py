@@ -6,6 +6,7 @@ TRL, which a test renders (tests/training/test_templates.py).
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -92,49 +93,62 @@ VERL_CHARACTERS = 4 * 1_024
 """verl's default `data.max_length`, in characters of a usual English text."""
 
 
-class Seen(NamedTuple):
-    """What every target's preflight asks of a trajectory.
+@dataclass
+class Seen:
+    """What the preflights of all targets ask of a trajectory, found in one walk over its turns.
 
     `texts` are those of the assistant, `words` their words. `orphans`: a result answers no call before it. `systems`:
-    a system message comes after the first.
+    a system message comes after the first. `beside`: the assistant's text stands beside a call. `parallel`: it makes
+    several calls in one turn. `in_a_row`: a turn of the user, or of the assistant, follows one of the same side.
     """
 
-    texts: list[str]
-    words: int
-    calls: bool
-    text_arguments: bool
-    orphans: bool
-    masked: bool
-    systems: bool
-    user_calls: bool
+    texts: list[str] = field(default_factory=list)
+    words: int = 0
+    calls: bool = False
+    text_arguments: bool = False
+    orphans: bool = False
+    masked: bool = False
+    systems: bool = False
+    user_calls: bool = False
+    thoughts: bool = False
+    beside: bool = False
+    parallel: bool = False
+    in_a_row: bool = False
 
 
 def look(trajectory: Trajectory) -> Seen:
     """Goes through the turns once, on behalf of all targets."""
-    turns = trajectory.turns
-    said = assistants(trajectory)
-    texts = [turn.content for turn in said if turn.content]
-    calls = [call for turn in turns if turn.tool_calls for call in turn.tool_calls]
-    return Seen(
-        texts,
-        sum([len(text.split()) for text in texts]),
-        calls=bool(calls),
-        text_arguments=any([call.arguments is None for call in calls]),
-        orphans=_orphans(turns),
-        masked=any([turn.loss is False for turn in said]),
-        systems=any([turn.role == "system" for turn in turns]),
-        user_calls=any([turn.role != "assistant" and bool(turn.tool_calls) for turn in turns]),
-    )
+    seen = Seen()
+    ids: set[str | None] = set()
+    before = None
+    for turn in trajectory.turns:
+        role, calls = turn.role, turn.tool_calls
+        if calls:
+            seen.calls = True
+            ids.update([call.call_id for call in calls if call.call_id is not None])
+            seen.text_arguments |= any([call.arguments is None for call in calls])
+            seen.user_calls |= role != "assistant"
+        if role == "assistant":
+            _hear(seen, turn)
+            seen.in_a_row |= before == role
+        elif role == "tool":
+            seen.orphans |= turn.call_id not in ids
+        else:
+            seen.systems |= role == "system"
+            seen.in_a_row |= before == role == "user"
+        before = role
+    return seen
 
 
-def _orphans(turns: tuple[Turn, ...]) -> bool:
-    known: set[str | None] = set()
-    for turn in turns:
-        if turn.tool_calls:
-            known.update([call.call_id for call in turn.tool_calls if call.call_id is not None])
-        elif turn.role == "tool" and turn.call_id not in known:
-            return True
-    return False
+def _hear(seen: Seen, turn: Turn) -> None:
+    """A turn of the assistant."""
+    if turn.content:
+        seen.texts.append(turn.content)
+        seen.words += len(turn.content.split())
+        seen.beside |= bool(turn.tool_calls)
+    seen.thoughts |= bool(turn.reasoning)
+    seen.masked |= turn.loss is False
+    seen.parallel |= len(turn.tool_calls) > 1
 
 
 def ended(trajectory: Trajectory) -> Trajectory:
@@ -147,7 +161,7 @@ def assistants(trajectory: Trajectory) -> list[Turn]:
     return [turn for turn in trajectory.turns if turn.role == "assistant"]
 
 
-def openai(trajectory: Trajectory) -> Iterator[Kind]:
+def openai(trajectory: Trajectory, _: Seen) -> Iterator[Kind]:
     """OpenAI: results right after their calls, every call answered unless it is the last turn."""
     turns = trajectory.turns
     waiting: set[str | None] = set()
@@ -166,55 +180,49 @@ def openai(trajectory: Trajectory) -> Iterator[Kind]:
         yield OPEN_END
 
 
-def user_calls(trajectory: Trajectory) -> Iterator[Kind]:
+def user_calls(_: Trajectory, seen: Seen) -> Iterator[Kind]:
     """Formats in which a user's turn is text only."""
-    if any(turn.tool_calls and turn.role != "assistant" for turn in trajectory.turns):
+    if seen.user_calls:
         yield USER_CALLS
 
 
-def masked(trajectory: Trajectory) -> bool:
-    """Whether a turn of the assistant is not to be trained on."""
-    return any(turn.loss is False for turn in assistants(trajectory))
-
-
-def trl(trajectory: Trajectory) -> Iterator[Kind]:
+def trl(trajectory: Trajectory, seen: Seen) -> Iterator[Kind]:
     """TRL ignores the mark that our trainer respects, and renders rows by the model's own template."""
-    if masked(trajectory):
+    if seen.masked:
         yield MASKED_TRL
-    yield from templates(trajectory)
+    yield from templates(trajectory, seen)
 
 
-def templates(trajectory: Trajectory) -> Iterator[Kind]:
+def templates(trajectory: Trajectory, seen: Seen) -> Iterator[Kind]:
     """What chat templates of widely used models refuse or leave out, however whole the row is."""
-    said = assistants(trajectory)
-    if any(turn.reasoning for turn in said):
+    if seen.thoughts:
         yield THOUGHTS
-    if any(turn.content and turn.tool_calls for turn in said):
+    if seen.beside:
         yield BESIDE
-    if any(len(turn.tool_calls) > 1 for turn in said):
+    if seen.parallel:
         yield PARALLEL
-    if any(one.role == other.role in ("user", "assistant") for one, other in pairwise(trajectory.turns)):
+    if seen.in_a_row:
         yield IN_A_ROW
     if any(tool.description is None for tool in trajectory.tools):
         yield UNDESCRIBED
 
 
-def unflushed(trajectory: Trajectory) -> Iterator[Kind]:
+def unflushed(trajectory: Trajectory, _: Seen) -> Iterator[Kind]:
     """LLaMA-Factory's OpenAI converter keeps results back until another message comes."""
     if trajectory.turns and trajectory.turns[-1].role == "tool":
         yield UNFLUSHED
 
 
-def axolotl(trajectory: Trajectory) -> Iterator[Kind]:
+def axolotl(trajectory: Trajectory, seen: Seen) -> Iterator[Kind]:
     """Axolotl looks for each turn's words in the rendered text, and at the last turn for its end."""
     if any(not turn.content and not turn.tool_calls and turn.loss is not False for turn in assistants(trajectory)):
         yield SILENT
     if trajectory.turns and trajectory.turns[-1].loss is False:
         yield LAST_MASKED
-    yield from templates(trajectory)
+    yield from templates(trajectory, seen)
 
 
-def inline(trajectory: Trajectory) -> Iterator[Kind]:
+def inline(trajectory: Trajectory, _: Seen) -> Iterator[Kind]:
     """Targets whose rows take turns, end with the assistant and hold the calls in the text."""
     turns = trajectory.turns
     if turns and turns[0].role == "assistant":
@@ -226,11 +234,11 @@ def inline(trajectory: Trajectory) -> Iterator[Kind]:
         yield MERGED
 
 
-def verl(trajectory: Trajectory) -> Iterator[Kind]:
+def verl(trajectory: Trajectory, seen: Seen) -> Iterator[Kind]:
     """verl stops at rows that are too long, and compares each turn's tokens with the whole row's."""
-    yield from inline(trajectory)
+    yield from inline(trajectory, seen)
     texts = [trajectory.policy, *(text for turn in trajectory.turns for text in (turn.content, turn.reasoning))]
     if sum(len(text or "") for text in texts) > VERL_CHARACTERS:
         yield LONG
-    if any(turn.reasoning for turn in trajectory.turns):
+    if seen.thoughts:
         yield THOUGHT
