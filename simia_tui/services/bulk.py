@@ -176,7 +176,7 @@ def apply(db: sqlite3.Connection, pk: int, reviewer: str) -> int:
     if found.state == "applied":
         raise UsageError(f"Certificate {pk} was applied already.")
     if found.state == "sampling":
-        raise UsageError(f"{len(now.waiting)} rows of the sample still wait for a decision.")
+        raise UsageError(f"Rows of the sample that still wait for a decision: {len(now.waiting)}.")
     rest = certificates.rest(db, pk)
     if not rest:
         raise UsageError("Nothing is left to approve: every row of the batch is decided.")

@@ -33,7 +33,7 @@ def approve_sample(db: sqlite3.Connection, pk: int) -> None:
 def test_a_clean_sample_unlocks_the_rest_as_one_act(workspace: Workspace, db: sqlite3.Connection) -> None:
     pk = drawn(db, 300, sample=60, method="wilson")
     assert len(set(certificates.sample(db, pk))) == 60
-    with pytest.raises(UsageError, match="60 rows of the sample still wait"):
+    with pytest.raises(UsageError, match="still wait for a decision: 60"):
         bulk.apply(db, pk, "ann")
     approve_sample(db, pk)
     now = bulk.progress(db, pk)

@@ -78,7 +78,7 @@ async def test_a_sample_is_gone_on_with_after_a_restart(many: Workspace, opened:
         await bench.keys("g", "s", "B", "enter", "a")
     async with opened(many, (100, 30)) as bench:
         shown = await bench.keys("g", "s", "escape", "B")
-        assert "of its sample wait" in shown
+        assert "of its sample still to decide" in shown
         shown = await bench.keys("enter")
         assert "sample:1" in shown and "0 of 1 bad" in shown
         assert "Approve in bulk" in await bench.keys("B", "n")

@@ -73,3 +73,25 @@ async def test_an_answer_that_another_line_has_overtaken_is_not_shown(filled: Wo
         screen.post_message(Found(Query(kind="episode", text="late"), array("q"), True))
         await bench.keys("J")
         assert screen.state.query.verdict == "broken" and screen.state.found == 1
+
+
+async def test_what_is_typed_on_a_filter_is_one_more_condition_and_no_word_of_it_stays(
+    filled: Workspace, opened: Opened
+) -> None:
+    async with opened(filled, (80, 24)) as bench:
+        await bench.keys("g", "e", "slash")
+        await bench.type("status:pending")
+        await bench.keys("enter", "slash")
+        shown = await bench.type("-zebra")
+        assert bench.app.screen.query_one(FilterInput).value == "status:pending -zebra"
+        assert "decisions rest while you type; enter keeps the filter, esc drops it" in shown
+        await bench.keys("escape")
+        assert "decisions rest" not in bench.bar and "of 5" in bench.bar
+
+
+async def test_a_filter_that_finds_nothing_says_how_to_see_all(filled: Workspace, opened: Opened) -> None:
+    async with opened(filled, (80, 24)) as bench:
+        await bench.keys("g", "e", "slash")
+        await bench.type("zebra")
+        shown = await bench.keys("enter")
+        assert "No episode matches the filter: esc shows all." in shown and "simulate some" not in shown

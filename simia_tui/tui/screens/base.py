@@ -97,9 +97,10 @@ class RoomScreen(Screen[None]):
         """The key of an act, for a text that names it."""
         return key_of(self.app, act)
 
-    def say(self, text: str) -> None:
-        """A word at the right end of the key bar."""
-        self.query_one(KeyBar).status = text
+    def say(self, text: str, place: str = "") -> None:
+        """A word at the right end of the key bar, before the place in a list."""
+        bar = self.query_one(KeyBar)
+        bar.status, bar.place = text, place
 
 
 def _waiting(n: int) -> str:

@@ -153,7 +153,7 @@ class BulkScreen(DeskScreen):
 
     def _ask_go_on(self, now: bulk.Progress) -> None:
         pk = now.certificate.pk
-        question = f"Certificate {pk}: {plural(len(now.waiting), 'row')} of its sample wait."
+        question = f"Certificate {pk}: {plural(len(now.waiting), 'row')} of its sample still to decide."
         choices = {"enter": ("go on", True), "n": ("draw another sample", False)}
 
         def answered(go_on: bool | None) -> None:

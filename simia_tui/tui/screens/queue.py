@@ -24,7 +24,7 @@ from simia_tui.tui.widgets.filter_field import Completions, FilterInput
 from simia_tui.tui.widgets.record_table import RecordTable
 from simia_tui.tui.widgets.transcript import Transcript
 
-DEBOUNCE_S = 0.08
+DEBOUNCE_S = 0.05
 """Pause in typing after which a filter is looked up."""
 
 
@@ -88,13 +88,13 @@ class QueueScreen(RoomScreen):
         noun = f"{self.KIND}s"
         seeds = f"import some with {self.key_of('app.import')}"
         episodes = f"simulate some from approved seeds with {self.key_of('app.synthesize')}"
-        hint = seeds if self.KIND == "seed" else episodes
+        self._nothing = f"No {noun} here: {seeds if self.KIND == 'seed' else episodes}."
         with Container(id="review"):
             with Vertical(id="list"):
                 yield Static("", id="filter-line", markup=False)
                 yield FilterInput(placeholder="status:pending  rule:call.unknown-tool  words …", id="filter")
                 yield Completions(id="completions")
-                yield RecordTable(COLUMNS, self.state.rows, empty=f"No {noun} here: {hint}.", markable=True, id="table")
+                yield RecordTable(COLUMNS, self.state.rows, empty=self._nothing, markable=True, id="table")
             with Vertical(id="reading"):
                 yield Static("", id="head", markup=False)
                 yield from self.above()
@@ -129,6 +129,9 @@ class QueueScreen(RoomScreen):
     def _show(self) -> None:
         """The state has changed: list, transcript and head follow."""
         table = self.query_one(RecordTable)
+        filtered = bool(self.state.query.line())
+        every = f"No {self.KIND} matches the filter: {self.key_of('review.back')} shows all."
+        table.empty = every if filtered else self._nothing
         if table.ids is not self.state.ids:
             table.show(self.state.ids, pk=self.state.pk)
         elif self.state.pk is not None and table.pk != self.state.pk:
@@ -146,9 +149,7 @@ class QueueScreen(RoomScreen):
     def _show_status(self) -> None:
         """At the end of the key bar: what was just done, as long as the cursor stays, and the place in the list."""
         pk, word = self._word
-        self.say(
-            "   ".join(filter(None, [word if pk == self.state.pk else "", self.query_one(RecordTable).count_text]))
-        )
+        self.say(word if pk == self.state.pk else "", self.query_one(RecordTable).count_text)
         self.refresh_bindings()
 
     def _mention(self, word: str) -> None:
@@ -249,7 +250,10 @@ class QueueScreen(RoomScreen):
         field = self.query_one("#filter", Input)
         field.display = True
         self.query_one("#filter-line", Static).display = False
-        field.value = self.state.query.line()
+        line = self.state.query.line()
+        # What is typed is one more condition, not the end of the last one.
+        field.value = f"{line} " if line else ""
+        field.cursor_position = len(field.value)
         self.set_focus(field)
         back = self.key_of("review.back")
         self._mention(f"decisions rest while you type; enter keeps the filter, {back} drops it")
@@ -269,6 +273,8 @@ class QueueScreen(RoomScreen):
             return False
         if query != self.state.query:
             self._look_up(query)
+        else:
+            self._show_status()
         return True
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -279,6 +285,7 @@ class QueueScreen(RoomScreen):
     def _close_filter(self) -> None:
         self.query_one("#filter", Input).display = False
         self.query_one("#filter-line", Static).display = True
+        self._mention("")
         self.set_focus(self.query_one(RecordTable))
 
     def action_leave(self) -> None:

@@ -45,7 +45,7 @@ class Dwell:
         """A quiet sentence while the last `STREAK` decisions or more were faster than reading."""
         if self.streak < STREAK:
             return None
-        return f"the last {self.streak} decisions were faster than reading; look again, or pause if you are tired"
+        return f"{self.streak} decisions faster than reading: look again, or rest"
 
 
 def reading_seconds(words: int) -> float:

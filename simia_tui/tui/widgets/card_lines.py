@@ -194,7 +194,7 @@ def end_lines(summary: Summary, width: int, key: Key) -> list[Line]:
         lines += _result_lines(result, width)
     told = []
     if summary.waiting:
-        told.append(f"{plural(summary.waiting, 'card')} still wait: {key('cards.pause')} goes back to them.")
+        told.append(f"{plural(summary.waiting, 'card')} still to judge: {key('cards.pause')} goes back there.")
     if summary.flagged:
         told.append(f"{plural(summary.flagged, 'card')} flagged for a second opinion count on neither side.")
     told.append(

@@ -56,7 +56,7 @@ def place_keys(keys: Sequence[Key], width: int) -> list[Placed]:
 
 
 class KeyBar(LineWidget):
-    """One line: keys on the left, `status` on the right. Put it at the bottom of every screen."""
+    """One line: keys on the left, `status` and `place` on the right. Put it at the bottom of every screen."""
 
     DEFAULT_CSS = """
     KeyBar {
@@ -69,7 +69,9 @@ class KeyBar(LineWidget):
     """
 
     status: reactive[str] = reactive("")
-    """Short text at the right end: counts, what just happened."""
+    """What just happened. It takes the room of keys where it is long, except that of the pinned ones."""
+    place: reactive[str] = reactive("")
+    """Where the cursor stands, at the right end and never cut."""
 
     def __init__(self, *, pinned: Iterable[str] = ("app.help",), id: str | None = None) -> None:
         """A bar in which the bindings with the ids `pinned` are always shown, after the others."""
@@ -112,14 +114,16 @@ class KeyBar(LineWidget):
     @property
     def keys(self) -> list[Placed]:
         """The keys as they stand in the bar now."""
-        return place_keys(self._keys, self.content_size.width - self._status_width())
+        right = cell_len(self._right)
+        return place_keys(self._keys, self.content_size.width - right - 2 if right else self.content_size.width)
 
-    def _status_width(self) -> int:
-        """Up to half of the bar, or what the keys leave."""
-        if not self.status:
-            return 0
-        width = self.content_size.width
-        return min(cell_len(visible(self.status)) + 2, max(width // 2, width - 1 - sum(map(size, self._keys))))
+    @property
+    def _right(self) -> str:
+        pinned = sum(size(key) for key in self._keys if key.pinned)
+        place = visible(self.place)
+        gap = "   " if place and self.status else ""
+        room = self.content_size.width - pinned - cell_len(gap + place) - 3
+        return clip(visible(self.status), max(room, 0)) + gap + place
 
     def parts(self, y: int) -> list[Part]:
         parts: list[Part] = []
@@ -128,11 +132,9 @@ class KeyBar(LineWidget):
             parts += [(" " * (start - end), ""), (key.display, "key" if key.enabled else "muted")]
             parts.append((" " + key.description, "" if key.enabled else "muted"))
             end = stop
-        if self.status:
-            width = self._status_width()
-            status = clip(visible(self.status), width - 2)
-            fill = self.content_size.width - end - cell_len(status) - 1
-            parts += [(" " * fill, ""), (status, "strong"), (" ", "")]
+        if right := self._right:
+            fill = self.content_size.width - end - cell_len(right) - 1
+            parts += [(" " * fill, ""), (right, "strong"), (" ", "")]
         return parts
 
     def on_click(self, event: events.Click) -> None:

@@ -79,7 +79,7 @@ async def test_a_restart_opens_the_next_card_and_undo_still_works(filled: Worksp
 async def test_bad_cards_end_in_one_undoable_exclusion(filled: Workspace) -> None:
     async with opened(filled) as pilot:
         shown = await press(pilot, "minus", "minus", "enter", "4", "escape")
-        assert "still wait" in shown and "decides on 1 episode" in shown
+        assert "still to judge" in shown and "decides on 1 episode" in shown
         shown = await press(pilot, "enter")
         assert "exclude 1 episode" in shown and "mask 1 turn" in shown
         shown = await press(pilot, "x")
