@@ -231,7 +231,7 @@ def read(path: Path, format: str = "auto", domain: str = "generic") -> Iterator[
     """The rows of the file at `path`, one at a time; a row that cannot be read is a bad `Row`, never an error.
 
     Args:
-        path: JSON array, JSON Lines or a single object, plain or gzipped; of some formats a log or an archive.
+        path: JSON array, JSON Lines or a single object, plain or compressed; of some formats a log or an archive.
         format: a name of `names()`, or "auto" to look at the content.
         domain: the domain given to every trajectory.
 

@@ -1,27 +1,20 @@
 """A window on the text of a file that values are taken from, wherever they stand in it."""
 
 import codecs
-import gzip
 import json
 import re
-import zlib
 from typing import IO, Any
 
 from simia_tui.formats.base import NOTHING, RAW_CHARS, quick_json
+from simia_tui.formats.packed import DAMAGED, is_packed
 from simia_tui.formats.parser import Item, Parser, complaint
 from simia_tui.formats.seam import Seam
-
-CHUNK = 1 << 16
-"""Bytes of one read. While a record is incomplete the reads double, so that a long one is not parsed n times."""
 
 _CHUNKS = 4
 """Chunks of one read of a plain file: the row that a read cuts is begun to be parsed in vain."""
 
 _TOKEN = 16
 """No JSON token but a string is longer than this; an error nearer to the end of the buffer may be a cut token."""
-
-DAMAGED = (EOFError, OSError, zlib.error)
-"""What reading a damaged archive raises."""
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 
@@ -37,7 +30,7 @@ class Buffer:
         self.lost = False
         self._file = file
         # What a damaged archive still gives comes in whole chunks only, so these stay short.
-        self._chunk = chunk if isinstance(file, gzip.GzipFile) else chunk * _CHUNKS
+        self._chunk = chunk if is_packed(file) else chunk * _CHUNKS
         self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
         self._parser = Parser()
         self._text = ""

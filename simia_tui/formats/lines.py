@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from typing import IO, NamedTuple
 
 from simia_tui.formats.base import NOTHING, RAW_CHARS, quick_json
-from simia_tui.formats.buffer import DAMAGED
+from simia_tui.formats.packed import DAMAGED
 from simia_tui.formats.parser import Item, Parser, complaint
 
 FIRST, LONGEST = 1 << 16, 1 << 22

@@ -1,6 +1,5 @@
 """Pieces of a file that several processes read side by side: JSON Lines, and arrays with one element a line."""
 
-import gzip
 from collections.abc import Iterator
 from io import BytesIO
 from itertools import pairwise
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from simia_tui.formats.lines import LONGEST, elements, lines
+from simia_tui.formats.packed import is_packed
 from simia_tui.formats.parser import Item
 from simia_tui.formats.stream import CHUNK, array, check, opened, shape
 
@@ -68,7 +68,7 @@ def slices(path: Path, size: int = SIZE) -> list[Slice]:
     check(path)
     kind = shape(path, CHUNK)
     with opened(path) as file:
-        if kind == "values" or isinstance(file, gzip.GzipFile):
+        if kind == "values" or is_packed(file):
             return []
         stops = [0]
         end = path.stat().st_size

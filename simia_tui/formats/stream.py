@@ -1,19 +1,19 @@
 """The records of a JSON file, one at a time: an array, JSON Lines, or objects one after the other.
 
-Memory is bounded by the largest record. Gzip is known by its first bytes, a byte order mark is skipped.
+Memory is bounded by the largest record. A compressed file is unpacked as it is read, a byte order mark is skipped.
 Nothing about the content raises: a record that cannot be read is an `Item` with a reason.
 """
 
 import codecs
-import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from simia_tui.errors import UsageError
-from simia_tui.formats.buffer import CHUNK, DAMAGED, Buffer
+from simia_tui.formats.buffer import Buffer
 from simia_tui.formats.lines import Rest, elements, lines
+from simia_tui.formats.packed import CHUNK, DAMAGED, MAGIC, is_packed, unpacked
 from simia_tui.formats.parser import Item
 
 __all__ = ["CHUNK", "DAMAGED", "Buffer", "Item", "array", "check", "head_of", "items", "opened", "shape"]
@@ -21,12 +21,8 @@ __all__ = ["CHUNK", "DAMAGED", "Buffer", "Item", "array", "check", "head_of", "i
 _HEAD = 4_096
 """Bytes that are looked at before anything is parsed."""
 
-_GZIP = b"\x1f\x8b"
 _UNREADABLE = {
     b"PK\x03\x04": "is a ZIP archive; unpack it first",
-    b"\x28\xb5\x2f\xfd": "is compressed with Zstandard; unpack it first",
-    b"BZh": "is compressed with bzip2; unpack it first",
-    b"\xfd7zXZ": "is compressed with xz; unpack it first",
     b"PAR1": "is a Parquet file; turn it into JSON Lines first",
     b"\xff\xfe": "is UTF-16; save it as UTF-8 first",
     b"\xfe\xff": "is UTF-16; save it as UTF-8 first",
@@ -54,7 +50,7 @@ def items(path: Path, chunk: int = CHUNK) -> Iterator[Item]:
 
 
 def head_of(path: Path) -> bytes:
-    """The first 64 KiB of the file's content, unpacked where it is gzipped.
+    """The first 64 KiB of the file's content, unpacked where it is compressed.
 
     Raises:
         UsageError: when the file is missing, a folder, unreadable or damaged.
@@ -62,7 +58,7 @@ def head_of(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             head = file.read(CHUNK)
-        if head.startswith(_GZIP):
+        if head.startswith(MAGIC):
             with opened(path) as file:
                 head = file.read(CHUNK)
     except FileNotFoundError as error:
@@ -90,11 +86,9 @@ def check(path: Path) -> None:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file's content, unpacked where it is gzipped."""
+    """The file's content, unpacked where it is compressed."""
     with path.open("rb") as file:
-        packed = file.read(2) == _GZIP
-        file.seek(0)
-        yield cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if packed else file
+        yield unpacked(file)
 
 
 def shape(path: Path, chunk: int) -> str:
@@ -115,8 +109,9 @@ def shape(path: Path, chunk: int) -> str:
 def array(file: IO[bytes], chunk: int) -> Iterator[Item]:
     """The elements of an array: line by line where they stand so, and from there on wherever they stand."""
     # What a damaged archive still gives would be lost with the rest of its line.
-    rest = Rest(b"", 0, 0) if isinstance(file, gzip.GzipFile) else (yield from elements(file))
-    if not rest.elements:
+    packed = is_packed(file)
+    rest = Rest(b"", 0, 0) if packed else (yield from elements(file))
+    if not rest.elements and not packed:
         file.seek(0)
         rest = Rest(b"", 0, 0)
     buffer = Buffer(file, chunk, rest.head, rest.before)
