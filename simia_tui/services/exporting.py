@@ -272,16 +272,16 @@ class _Pass:
         if not self._kept:
             raise UsageError(f"Nothing to export: {'; '.join(self._left_out)} in any of {_describe(self._query)}.")
         reports = {tally.target: tally.result() for tally in self._tallies}
-        used = set(self._kept)
+        others: set[int] = set()
         for name in formats.DECIDED.keys() & set(self._names):
             sink = self._files.sinks[name] if self._files else None
             reports[name], made_from = decided.preflight(self._db, self._query, name, sink)
-            used |= made_from
-        kept = list(self._kept)
-        demo = provenance.demo_count(self._db, sorted(used))
-        broken = provenance.broken_count(self._db, kept)
+            others |= made_from
+        others.difference_update(self._kept)
+        demo = provenance.demo_count(self._db, self._kept) + provenance.demo_count(self._db, sorted(others))
+        broken = provenance.broken_count(self._db, self._kept)
         in_order = {name: reports[name] for name in self._names}
-        return Preview(self._query, selected, kept, demo, broken, in_order, self._left_out)
+        return Preview(self._query, selected, list(self._kept), demo, broken, in_order, self._left_out)
 
     def _portion(self, pks: Sequence[int]) -> None:
         with snapshot(self._db):

@@ -23,18 +23,18 @@ def add(
     manifest: dict[str, Any],
 ) -> int:
     """Records an export; `rows` are `(trajectory key, revision)` in the order of the files."""
-    members = list(rows)
     with write(db):
-        cursor = db.execute(
-            "INSERT INTO exports (name, path, sha256, rows, demo, manifest, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (name, path, sha256, len(members), demo, canonical_json(manifest), time.time()),
-        )
-        assert cursor.lastrowid is not None
-        db.executemany(
+        export = db.execute(
+            "INSERT INTO exports (name, path, sha256, rows, demo, manifest, created) VALUES (?, ?, ?, 0, ?, ?, ?)",
+            (name, path, sha256, demo, canonical_json(manifest), time.time()),
+        ).lastrowid
+        assert export is not None
+        written = db.executemany(
             "INSERT INTO export_rows VALUES (?, ?, ?, ?)",
-            ((cursor.lastrowid, n, pk, revision) for n, (pk, revision) in enumerate(members)),
-        )
-    return cursor.lastrowid
+            ((export, n, pk, revision) for n, (pk, revision) in enumerate(rows)),
+        ).rowcount
+        db.execute("UPDATE exports SET rows = ? WHERE pk = ?", (max(0, written), export))
+    return export
 
 
 def exports(db: sqlite3.Connection) -> list[Export]:
