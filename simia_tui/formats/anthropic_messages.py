@@ -116,7 +116,7 @@ def _add(draft: Draft, block: Any, kind: str, turn: int) -> None:
         if not isinstance(name, str):
             raise RowError(f"A tool call of turn {turn} names no function.")
         arguments, raw = read_arguments(block.get("input"))
-        draft.calls.append(DraftCall(name, arguments, raw, text_of(block.get("id"))))
+        draft.tool_calls.append(DraftCall(name, arguments, raw, text_of(block.get("id"))))
     elif kind == "thinking":
         draft.reasoning = _joined(draft.reasoning, str(block.get("thinking") or ""))
     else:

@@ -88,7 +88,7 @@ def _drafts(step: dict[str, Any], number: int) -> Iterator[Draft]:
     if not (role == "system" and step.get("observation") and not content):
         draft = _draft(role, None if ours.get("no_content") is True else content, ours)
         draft.reasoning = draft.reasoning or read_content(step.get("reasoning_content"), number)
-        draft.calls += [_call(call, number) for call in _list(step, "tool_calls", number)]
+        draft.tool_calls += [_call(call, number) for call in _list(step, "tool_calls", number)]
         if step.get("is_copied_context") is True:
             draft.loss = False
         yield draft

@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
-from pydantic_core import from_json
 
 from simia_tui.model import ToolSpec, Trajectory
 
@@ -91,32 +90,21 @@ NOTHING: Any = object()
 def quick_json(text: str | bytes) -> Any:
     """The value of JSON `text` in half the time; `NOTHING` where it is in doubt what Python's parser would say.
 
-    The parser behind it refuses NaN, lone surrogates and integers of thousands of digits. It takes numbers that
-    are too large for infinite, and its limit of nesting is not ours; both are looked for here.
+    The parser behind it refuses NaN, numbers out of range, lone surrogates and integers of thousands of digits. Its
+    limit of nesting is not ours; that is looked for here.
     """
     try:
-        value = from_json(text, allow_inf_nan=False)
-    except (ValueError, TypeError):
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return NOTHING
-    return value if _is_plain(value) else NOTHING
+    return NOTHING if _may_be_deep(text) and too_deep(value) else value
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether no float is infinite and nothing nests too deeply; looks level by level, without recursion."""
-    level: list[Any] = [[value]]
-    for _ in range(MAX_DEPTH + 1):
-        inner: list[Any] = []
-        for box in level:
-            for part in box.values() if type(box) is dict else box:
-                kind = type(part)
-                if kind is dict or kind is list:
-                    inner.append(part)
-                elif kind is float and part - part != 0.0:
-                    return False
-        if not inner:
-            return True
-        level = inner
-    return False
+def _may_be_deep(text: str | bytes) -> bool:
+    """Whether there are brackets enough for nesting too deeply; arguments mostly are short."""
+    if isinstance(text, str):
+        return text.count("{") + text.count("[") > MAX_DEPTH
+    return text.count(b"{") + text.count(b"[") > MAX_DEPTH
 
 
 def _no_constant(name: str) -> Any:
@@ -147,8 +135,7 @@ def strict_json(text: str) -> Any:
         value = _STRICT.decode(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    # What has not that many brackets cannot nest that deep; arguments mostly are short.
-    if text.count("{") + text.count("[") > MAX_DEPTH and too_deep(value):
+    if _may_be_deep(text) and too_deep(value):
         raise ValueError("nested too deeply")
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()

@@ -65,7 +65,7 @@ def _step(call: Any, index: int) -> list[Draft]:
     if not isinstance(name, str):
         name, arguments, raw = "", None, shown(call.get("raw_action", call.get("arguments")))
     observation = call.get("observation")
-    asking = Draft(role="user" if asked_by_user else "assistant", calls=[DraftCall(name, arguments, raw)])
+    asking = Draft(role="user" if asked_by_user else "assistant", tool_calls=[DraftCall(name, arguments, raw)])
     answer = Draft(role="tool", content=shown(observation), is_error=call.get("is_error") is True)
     answer.requestor = "user" if asked_by_user else "assistant"
     return [asking, answer]

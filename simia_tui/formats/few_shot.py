@@ -43,7 +43,7 @@ class FewShot(Format):
         if not drafts:
             raise RowError("The row holds no turn, only a system message.")
         meta = without(record, "messages_display")
-        meta["lost_calls"] = sum(len(draft.calls) for draft in drafts)
+        meta["lost_calls"] = sum(len(draft.tool_calls) for draft in drafts)
         return Trajectory(domain=domain, policy=policy, turns=link(drafts), meta=meta)
 
 
@@ -51,7 +51,7 @@ def _add(drafts: list[Draft], role: Role, spoken: str) -> None:
     if role == "tool":
         caller = next((draft for draft in reversed(drafts) if draft.role != "tool"), None)
         if caller is not None and caller.role == "assistant":
-            caller.calls.append(DraftCall(""))
+            caller.tool_calls.append(DraftCall(""))
         drafts.append(Draft(role=role, content=spoken, is_error=spoken.startswith("Error")))
         return
     silent = role == "assistant" and spoken.strip() == _NOTHING

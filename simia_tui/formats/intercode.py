@@ -81,5 +81,5 @@ def _step(thought: str | None, action: Any, observation: str, is_error: bool) ->
         call = DraftCall("submit", {})
     else:
         call = DraftCall("execute", {"command": wrapped[1] if wrapped else text})
-    acting = Draft(role="assistant", reasoning=thought, calls=[call])
+    acting = Draft(role="assistant", reasoning=thought, tool_calls=[call])
     return acting, Draft(role="tool", content=observation, is_error=is_error)

@@ -101,12 +101,14 @@ def _acting(action: Any, reply: str | None) -> Draft:
         fields = _literal(raw or "")
     named = isinstance(fields, dict) and isinstance(fields.get("app"), str) and isinstance(fields.get("action"), str)
     if fields is None or not named:
-        return Draft(role="assistant", calls=[DraftCall("", None, raw or shown(action))])
+        return Draft(role="assistant", tool_calls=[DraftCall("", None, raw or shown(action))])
     app, action_name = fields["app"], fields["action"]
     name = action_name if action_name.startswith(f"{app}.") else f"{app}.{action_name}"
     arguments = {key: value for key, value in fields.items() if key not in ("app", "action")}
     thought = re.match(r"\s*<think>(.*?)</think>", reply or "", re.DOTALL)
-    return Draft(role="assistant", reasoning=thought[1] if thought else None, calls=[DraftCall(name, arguments, raw)])
+    return Draft(
+        role="assistant", reasoning=thought[1] if thought else None, tool_calls=[DraftCall(name, arguments, raw)]
+    )
 
 
 def _literal(text: str) -> dict[str, Any] | None:

@@ -99,7 +99,7 @@ class Messages:
             role=role,
             content=content,
             reasoning=_text(message.get("reasoning_content")) or _text(message.get("reasoning")),
-            calls=_calls(message, index + 1),
+            tool_calls=_calls(message, index + 1),
             call_id=_text(message.get("tool_call_id")) if role == "tool" else None,
             name=_text(message.get("name")),
             is_error=role == "tool" and (told or bool(self._prefix and content and content.startswith(self._prefix))),

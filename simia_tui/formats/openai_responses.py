@@ -114,7 +114,7 @@ def _call(drafts: list[Draft], item: dict[str, Any], index: int) -> None:
     custom = item.get("type") == "custom_tool_call"
     arguments, raw = (None, shown(item.get("input"))) if custom else read_arguments(item.get("arguments", ""))
     call_id = text_of(item.get("call_id")) or text_of(item.get("id"))
-    _speaking(drafts).calls.append(DraftCall(name, arguments, raw, call_id))
+    _speaking(drafts).tool_calls.append(DraftCall(name, arguments, raw, call_id))
     if item.get("type") == "mcp_call" and (item.get("output") is not None or item.get("error")):
         failed = bool(item.get("error"))
         text = shown(item["error"] if failed else item["output"])

@@ -4,7 +4,6 @@ Ids are no ground to stand on: tau-bench repeats them inside one trajectory, Sha
 linked to the open calls before it, by id where that decides, else by the tool's name, else in order.
 """
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -13,8 +12,7 @@ from simia_tui.formats.base import RowError, json_text, strict_json
 from simia_tui.model import Role, Turn
 
 
-@dataclass(slots=True)
-class DraftCall:
+class DraftCall(msgspec.Struct):
     """A call as the source gives it; `call_id` may be missing or used twice."""
 
     name: str
@@ -23,26 +21,18 @@ class DraftCall:
     call_id: str | None = None
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(msgspec.Struct):
     """A turn as the source gives it; of a tool turn, `call_id` is what the source says it answers."""
 
     role: Role
     content: str | None = None
     reasoning: str | None = None
-    calls: list[DraftCall] = field(default_factory=list)
+    tool_calls: list[DraftCall] = []
     call_id: str | None = None
     name: str | None = None
     is_error: bool = False
     loss: bool | None = None
     requestor: Literal["assistant", "user"] = "assistant"
-
-
-@dataclass(slots=True)
-class _Open:
-    source_id: str | None
-    call_id: str
-    name: str
 
 
 def read_arguments(value: Any) -> tuple[dict[str, Any] | None, str | None]:
@@ -73,27 +63,28 @@ def link(drafts: list[Draft]) -> tuple[Turn, ...]:
     """
     ids = _Ids(drafts)
     waiting: list[_Open] = []
-    turns: list[dict[str, Any]] = []
     for draft in drafts:
         if draft.role == "tool" and (not draft.call_id or draft.call_id in ids.of_calls):
             _answer(draft, waiting)
-        calls = []
-        for call in draft.calls:
-            call_id = ids.unique(call.call_id)
-            waiting.append(_Open(call.call_id, call_id, call.name))
-            calls.append({"name": call.name, "arguments": call.arguments, "call_id": call_id, "raw": call.raw})
-        turns.append(_turn(draft, calls))
+        draft.call_id = draft.call_id or None
+        for call in draft.tool_calls:
+            waiting.append((call.call_id, call))
+            call.call_id = ids.unique(call.call_id)
     try:
-        return msgspec.convert(turns, tuple[Turn, ...])
+        return msgspec.convert(drafts, tuple[Turn, ...], from_attributes=True)
     except msgspec.ValidationError as error:
         raise RowError(f"The row's turns do not make a trajectory: {error}.") from error
+
+
+_Open = tuple[str | None, DraftCall]
+"""A call that waits for its result, after the id that the source gave it."""
 
 
 class _Ids:
     """Hands out ids that no call or result of the trajectory uses otherwise."""
 
     def __init__(self, drafts: list[Draft]) -> None:
-        self.of_calls = {call.call_id for draft in drafts for call in draft.calls if call.call_id}
+        self.of_calls = {call.call_id for draft in drafts for call in draft.tool_calls if call.call_id}
         self._taken = self.of_calls | {draft.call_id for draft in drafts if draft.call_id}
         self._used: set[str] = set()
         self._next: dict[str, int] = {}
@@ -113,31 +104,10 @@ class _Ids:
 
 def _answer(draft: Draft, waiting: list[_Open]) -> None:
     """Gives a tool draft the id and name of the open call it answers, and closes that call."""
-    candidates = [call for call in waiting if call.source_id == draft.call_id] if draft.call_id else waiting
-    if not candidates:
+    fitting = [at for at, (source_id, _) in enumerate(waiting) if not draft.call_id or source_id == draft.call_id]
+    if not fitting:
         return
-    named = (call for call in candidates if call.name == draft.name) if draft.name else iter(())
-    chosen = next(named, candidates[0])
-    waiting.remove(chosen)
+    named = (at for at in fitting if waiting[at][1].name == draft.name) if draft.name else iter(())
+    _, chosen = waiting.pop(next(named, fitting[0]))
     draft.call_id = chosen.call_id
     draft.name = draft.name or chosen.name or None
-
-
-def _turn(draft: Draft, calls: list[dict[str, Any]]) -> dict[str, Any]:
-    """The fields of a turn, without most of those that hold their default."""
-    fields: dict[str, Any] = {"role": draft.role, "content": draft.content}
-    if calls:
-        fields["tool_calls"] = calls
-    if draft.call_id:
-        fields["call_id"] = draft.call_id
-    if draft.reasoning is not None:
-        fields["reasoning"] = draft.reasoning
-    if draft.name is not None:
-        fields["name"] = draft.name
-    if draft.loss is not None:
-        fields["loss"] = draft.loss
-    if draft.is_error is not False:
-        fields["is_error"] = draft.is_error
-    if draft.requestor != "assistant":
-        fields["requestor"] = draft.requestor
-    return fields

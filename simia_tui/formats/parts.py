@@ -96,5 +96,5 @@ def _draft(message: dict[str, Any], turn: int) -> Draft:
     texts = held.get("text", []) + held.get("tools", [])
     draft.content = "\n".join(texts) if texts else None
     draft.reasoning = "\n".join(held["reasoning"]) if "reasoning" in held else None
-    draft.calls = [call for text in held.get("tool_call", []) for call in read_calls(text)]
+    draft.tool_calls = [call for text in held.get("tool_call", []) for call in read_calls(text)]
     return draft

@@ -68,7 +68,7 @@ class ReAct(Format):
 
 
 def _step(thought: str | None, action: str, observation: str | None) -> list[Draft]:
-    acting = Draft(role="assistant", reasoning=thought, calls=[read_action(action)])
+    acting = Draft(role="assistant", reasoning=thought, tool_calls=[read_action(action)])
     if observation is None:
         return [acting]
     return [acting, Draft(role="tool", content=observation, is_error=_ERROR.search(observation) is not None)]
@@ -196,6 +196,6 @@ class ALFWorld(Source):
             word, _, rest = action.strip().partition(" ")
             call = DraftCall(word.removesuffix(":"), {"value": rest}) if word else DraftCall("", None, action)
             answer = answer.removesuffix("\n")
-            drafts.append(Draft(role="assistant", calls=[call]))
+            drafts.append(Draft(role="assistant", tool_calls=[call]))
             drafts.append(Draft(role="tool", content=answer, is_error=answer.strip() == "Nothing happens."))
         return Trajectory(domain=domain, turns=link(drafts), meta=without(record, "text"))

@@ -122,9 +122,9 @@ def _draft(message: dict[str, Any], turn: int) -> Draft:
     if message["from"] != "function_call":
         return Draft(role=role, content=read_value(message, turn), loss=loss)
     if isinstance(value, dict | list):
-        return Draft(role=role, calls=read_calls(json_text(value)), loss=loss)
+        return Draft(role=role, tool_calls=read_calls(json_text(value)), loss=loss)
     reasoning, text = take_thought(read_value(message, turn))
-    return Draft(role=role, reasoning=reasoning, calls=read_calls(text or ""), loss=loss)
+    return Draft(role=role, reasoning=reasoning, tool_calls=read_calls(text or ""), loss=loss)
 
 
 def take_thought(text: str | None) -> tuple[str | None, str | None]:

@@ -94,7 +94,7 @@ def _led(messages: list[dict[str, Any]]) -> bool:
 def _drafts(message: dict[str, Any], turn: int) -> Iterator[Draft]:
     role, value, loss = read_role(message, turn), read_value(message, turn), loss_of(message)
     if message["from"] == "function_call":
-        yield Draft(role=role, calls=read_calls(value or ""), loss=loss)
+        yield Draft(role=role, tool_calls=read_calls(value or ""), loss=loss)
     elif role == "assistant":
         yield from _assistant(value, loss)
     elif value and (role == "tool" or (role == "user" and value.startswith(_RESULT))):
@@ -113,7 +113,7 @@ def _assistant(value: str | None, loss: bool | None) -> Iterator[Draft]:
             if draft is not None:
                 yield draft
             draft = _spoken(before.removesuffix("\n\n"), loss, first=draft is None)
-        draft.calls += read_calls(inner.strip())
+        draft.tool_calls += read_calls(inner.strip())
         at = stop
     if draft is None:
         reasoning, text = take_thought(value)

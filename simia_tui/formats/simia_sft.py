@@ -44,8 +44,8 @@ class SimiaSFT(Format):
         spoken = False
         for number, message in enumerate(messages[start:], 1):
             draft = _draft(message, number)
-            if spoken and draft.calls and drafts[-1].loss == draft.loss:
-                drafts[-1].calls, drafts[-1].reasoning = draft.calls, draft.reasoning
+            if spoken and draft.tool_calls and drafts[-1].loss == draft.loss:
+                drafts[-1].tool_calls, drafts[-1].reasoning = draft.tool_calls, draft.reasoning
             else:
                 drafts.append(draft)
             spoken = message.get("from") == "gpt" and draft.reasoning is None and bool(draft.content)
@@ -63,7 +63,7 @@ def _draft(message: dict[str, Any], number: int) -> Draft:
         return Draft(role=role, content=read_value(message, number), loss=loss)
     reasoning, text = take_thought(read_value(message, number))
     if message["from"] == "function_call":
-        return Draft(role=role, reasoning=reasoning, calls=read_calls(text or ""), loss=loss)
+        return Draft(role=role, reasoning=reasoning, tool_calls=read_calls(text or ""), loss=loss)
     return Draft(role=role, content=text, reasoning=reasoning, loss=loss)
 
 

@@ -87,7 +87,7 @@ def check(path: Path) -> None:
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """The file's content, unpacked where it is compressed."""
-    with path.open("rb") as file:
+    with path.open("rb", buffering=CHUNK) as file:
         yield unpacked(file)
 
 

@@ -133,16 +133,16 @@ def _add(turns: list[Draft], side: Side, body: str, findings: list[Finding]) -> 
         return
     if side == "call" or (side == "tool" and _is_call(body)):
         draft = _call_turn(body, here, findings)
-        if before is not None and before.role == "assistant" and draft.calls:
+        if before is not None and before.role == "assistant" and draft.tool_calls:
             # What is said beside a call, and calls made at once, are one turn of the assistant.
-            before.calls += draft.calls
+            before.tool_calls += draft.tool_calls
             before.reasoning = before.reasoning or draft.reasoning
             before.content = "\n\n".join(filter(None, (before.content, draft.content))) or None
         else:
             turns.append(draft)
         return
     role: Literal["user", "assistant", "tool"] = "user" if side == "user" else "tool" if side == "tool" else "assistant"
-    if before is not None and before.role == role != "tool" and not before.calls:
+    if before is not None and before.role == role != "tool" and not before.tool_calls:
         before.content = "\n\n".join(filter(None, (before.content, body)))
         what = "Two turns of the same side follow each other; they are made one."
         findings.append(_say("reply.merged", Severity.WARNING, what, here - 1, None))
@@ -173,7 +173,7 @@ def _call_turn(body: str, turn: int, findings: list[Finding]) -> Draft:
         what = "The call of this turn could not be read; its text is kept as it came."
         findings.append(_say("reply.unreadable", Severity.ERROR, what, turn, body))
         return Draft(role="assistant", content=body)
-    return Draft(role="assistant", content=lead.strip() or None, reasoning=reasoning, calls=calls)
+    return Draft(role="assistant", content=lead.strip() or None, reasoning=reasoning, tool_calls=calls)
 
 
 def _call(value: dict[str, Any]) -> DraftCall:

@@ -77,7 +77,7 @@ def _echo(drafts: Sequence[Draft], kept: Sequence[Turn]) -> int:
         same = all(
             draft.role == turn.role
             and (draft.content or "") == (turn.content or "")
-            and [call.name for call in draft.calls] == [call.name for call in turn.tool_calls]
+            and [call.name for call in draft.tool_calls] == [call.name for call in turn.tool_calls]
             for draft, turn in pairs
         )
         # Two calls of one turn may well be answered alike.
@@ -88,7 +88,9 @@ def _echo(drafts: Sequence[Draft], kept: Sequence[Turn]) -> int:
 
 def _draft(turn: Turn) -> Draft:
     calls = [DraftCall(call.name, call.arguments, call.raw, call.call_id) for call in turn.tool_calls]
-    return Draft(turn.role, turn.content, calls=calls, call_id=turn.call_id, name=turn.name, requestor=turn.requestor)
+    return Draft(
+        turn.role, turn.content, tool_calls=calls, call_id=turn.call_id, name=turn.name, requestor=turn.requestor
+    )
 
 
 def _no_end(turn: int) -> Finding:
@@ -166,7 +168,7 @@ def _turn(piece: _Piece) -> tuple[Draft, Finding | None]:
     turn = Draft(
         role=role,
         content=_content(value),
-        calls=list(_calls(value)) if role == "assistant" else [],
+        tool_calls=list(_calls(value)) if role == "assistant" else [],
         is_error=role == "tool" and value.get("is_error") is True,
         name=str(value["name"]) if role == "tool" and value.get("name") else None,
     )

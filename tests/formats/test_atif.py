@@ -34,8 +34,8 @@ CALLS = st.lists(
 )
 TURNS = st.lists(
     st.one_of(
-        st.builds(Draft, role=st.sampled_from(["user", "system"]), content=TEXT, calls=CALLS),
-        st.builds(Draft, role=st.just("assistant"), content=TEXT, reasoning=TEXT, calls=CALLS),
+        st.builds(Draft, role=st.sampled_from(["user", "system"]), content=TEXT, tool_calls=CALLS),
+        st.builds(Draft, role=st.just("assistant"), content=TEXT, reasoning=TEXT, tool_calls=CALLS),
         st.builds(Draft, role=st.just("tool"), content=TEXT, call_id=st.sampled_from([None, "call_1", "other"])),
     ),
     min_size=1,

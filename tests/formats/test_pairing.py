@@ -16,9 +16,9 @@ def ids(turns):
 def test_an_id_used_twice_is_told_apart_and_paired_in_order():
     turns = link(
         [
-            Draft("assistant", calls=[call("a", "x")]),
+            Draft("assistant", tool_calls=[call("a", "x")]),
             Draft("tool", call_id="x", content="1"),
-            Draft("assistant", calls=[call("a", "x")]),
+            Draft("assistant", tool_calls=[call("a", "x")]),
             Draft("tool", call_id="x", content="2"),
         ]
     )
@@ -26,14 +26,14 @@ def test_an_id_used_twice_is_told_apart_and_paired_in_order():
 
 
 def test_missing_ids_are_numbered_beside_those_given():
-    turns = link([Draft("assistant", calls=[call("a"), call("b", "call_1"), call("c")])])
+    turns = link([Draft("assistant", tool_calls=[call("a"), call("b", "call_1"), call("c")])])
     assert ids(turns) == [["call_2", "call_1", "call_3"]]
 
 
 def test_results_without_ids_go_by_name_and_then_in_order():
     turns = link(
         [
-            Draft("assistant", calls=[call("a", "1"), call("b", "2"), call("c", "3")]),
+            Draft("assistant", tool_calls=[call("a", "1"), call("b", "2"), call("c", "3")]),
             Draft("tool", name="c"),
             Draft("tool"),
             Draft("tool", name="zzz"),
@@ -46,7 +46,7 @@ def test_results_without_ids_go_by_name_and_then_in_order():
 def test_two_open_calls_of_one_id_are_told_apart_by_name():
     turns = link(
         [
-            Draft("assistant", calls=[call("a", "x"), call("b", "x")]),
+            Draft("assistant", tool_calls=[call("a", "x"), call("b", "x")]),
             Draft("tool", call_id="x", name="b"),
             Draft("tool", call_id="x", name="a"),
         ]
@@ -58,7 +58,7 @@ def test_an_orphan_stays_with_what_it_came_with():
     turns = link(
         [
             Draft("tool", content="early"),
-            Draft("assistant", calls=[call("a", "x")]),
+            Draft("assistant", tool_calls=[call("a", "x")]),
             Draft("tool", call_id="other"),
             Draft("tool", call_id="x"),
             Draft("tool", call_id="x"),
@@ -85,7 +85,7 @@ DRAFTS = st.lists(
 def drafts_of(shape):
     for role, what in shape:
         if role == "assistant":
-            yield Draft(role, calls=[call(name, call_id) for name, call_id in what])
+            yield Draft(role, tool_calls=[call(name, call_id) for name, call_id in what])
         elif role == "tool":
             yield Draft(role, name=what[0], call_id=what[1])
         else:
@@ -94,7 +94,7 @@ def drafts_of(shape):
 
 def again(turns):
     return [
-        Draft(t.role, calls=[call(c.name, c.call_id) for c in t.tool_calls], call_id=t.call_id, name=t.name)
+        Draft(t.role, tool_calls=[call(c.name, c.call_id) for c in t.tool_calls], call_id=t.call_id, name=t.name)
         for t in turns
     ]
 

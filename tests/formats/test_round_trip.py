@@ -125,7 +125,7 @@ OPENAI_DRAFTS = st.lists(
             role=st.just("assistant"),
             content=st.none() | TEXT,
             reasoning=st.none() | TEXT.filter(bool),
-            calls=calls(OPEN),
+            tool_calls=calls(OPEN),
             **MARKS,
         ),
         st.builds(
@@ -160,7 +160,7 @@ def hermes_drafts(draw):
     for last in [*[False] * draw(st.integers(0, 3)), True]:
         made = draw(calls(NAMED))
         text = draw(PLAIN if not made else st.none() | PLAIN)
-        drafts.append(Draft("assistant", text, reasoning=draw(st.none() | PLAIN), calls=made))
+        drafts.append(Draft("assistant", text, reasoning=draw(st.none() | PLAIN), tool_calls=made))
         if not last:
             answers = [Draft("tool", draw(PLAIN | st.just(""))) for _ in made]
             drafts += answers or [Draft("user", draw(PLAIN))]

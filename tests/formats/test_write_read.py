@@ -59,13 +59,15 @@ def drafts(text: Any, ids: Any, roles: tuple[str, ...], thought: Any) -> Any:
     kinds = {
         "user": st.builds(Draft, role=st.just("user"), content=text, **marks),
         "system": st.builds(Draft, role=st.just("system"), content=text, **marks),
-        "caller": st.builds(Draft, role=st.just("user"), content=text, calls=st.lists(parsed, max_size=2), **marks),
+        "caller": st.builds(
+            Draft, role=st.just("user"), content=text, tool_calls=st.lists(parsed, max_size=2), **marks
+        ),
         "assistant": st.builds(
             Draft,
             role=st.just("assistant"),
             content=text,
             reasoning=thought,
-            calls=st.lists(parsed | broken, max_size=3),
+            tool_calls=st.lists(parsed | broken, max_size=3),
             **marks,
         ),
         "tool": st.builds(
@@ -94,7 +96,7 @@ def relinked(turns: list[Turn]) -> tuple[Turn, ...]:
             role=turn.role,
             content=turn.content,
             reasoning=turn.reasoning,
-            calls=[DraftCall(call.name, call.arguments, call.raw) for call in turn.tool_calls],
+            tool_calls=[DraftCall(call.name, call.arguments, call.raw) for call in turn.tool_calls],
             loss=turn.loss,
         )
         for turn in turns
@@ -149,7 +151,7 @@ def _trl(trajectory: Trajectory) -> Trajectory:
             role=turn.role,
             content=turn.content or "",
             reasoning=turn.reasoning,
-            calls=[DraftCall(call.name, call.arguments, call.raw) for call in turn.tool_calls],
+            tool_calls=[DraftCall(call.name, call.arguments, call.raw) for call in turn.tool_calls],
             name=(turn.name or names.get(turn.call_id) or None) if turn.role == "tool" else None,
             loss=False if turn.role == "assistant" and turn.loss is False else None,
         )
@@ -244,7 +246,7 @@ def talks(draw: Any) -> list[Draft]:
     for last in [*[False] * draw(st.integers(0, 3)), True]:
         calls = draw(st.lists(call, max_size=2))
         text = draw(PLAIN if not calls else st.none() | PLAIN)
-        turns.append(Draft("assistant", text, reasoning=draw(st.none() | PLAIN), calls=calls))
+        turns.append(Draft("assistant", text, reasoning=draw(st.none() | PLAIN), tool_calls=calls))
         if not last:
             answers = [Draft("tool", draw(PLAIN | st.just(""))) for _ in calls]
             turns += answers or [Draft("user", draw(PLAIN))]
