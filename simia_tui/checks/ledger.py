@@ -116,21 +116,27 @@ def _compare(thing: Thing, exchange: Exchange, ledger: dict[str, list[_Entry]]) 
     needs=traits.ORDERS,
 )
 def status_back(trajectory: Trajectory, context: Context) -> Iterator[Note]:
-    orders = context.hints.orders
+    orders = [(f"{order.of} ", order) for order in context.hints.orders]
     last: dict[tuple[str, str], tuple[int, Any, int]] = {}
     for exchange in exchanges(trajectory, context) if orders else ():
         if exchange.observation.is_error:
             continue
-        whole = context.parsed(exchange.observation.content)
         for thing in things(exchange, trajectory, context):
-            for order in orders:
+            owner = thing.chain[-1]
+            for named, order in orders:
+                if not owner.startswith(named):
+                    continue
                 value = thing.members.get(order.field)
-                if value is None and order.field not in thing.members and thing.members is not whole:
+                if (
+                    value is None
+                    and order.field not in thing.members
+                    and thing.members is not context.parsed(exchange.observation.content)
+                ):
                     continue
                 # Of a tool that says nothing where nothing has happened yet, the pack tells by an empty text.
-                named = "" if value is None else value
-                rank = order.rank.get(named.casefold()) if isinstance(named, str) else None
-                if rank is None or not thing.owner.startswith(f"{order.of} "):
+                told = "" if value is None else value
+                rank = order.rank.get(told.casefold()) if isinstance(told, str) else None
+                if rank is None:
                     continue
                 before = last.get((thing.owner, order.field))
                 if before is not None and rank < before[0]:

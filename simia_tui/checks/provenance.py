@@ -30,10 +30,11 @@ _NUMBER = re.compile(r"\W?[A-Za-z]?(\d{6,})")
 )
 def unfounded_id(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     given: _Given | None = None
+    forms = context.hints.ids
     for index, position, call in context.agent_calls(trajectory):
         if not call.arguments:
             continue
-        for name, value in _ids(call, context):
+        for name, value in _ids(call, forms):
             given = given or _Given(trajectory, context)
             rule = context.hints.arguments.at(call.name, (name,))
             # People leave out the prefix that all ids of a kind share, and the letter that all of them begin with.
@@ -47,24 +48,24 @@ def unfounded_id(trajectory: Trajectory, context: Context) -> Iterator[Note]:
                 break
 
 
-def _ids(call: ToolCall, context: Context) -> Iterator[tuple[str, str]]:
-    """The ids among the arguments, with the name of the argument they stand under."""
-    forms = context.hints.ids
+def _ids(call: ToolCall, forms: re.Pattern[str] | None) -> list[tuple[str, str]]:
+    """The ids among the arguments, the last first, with the name of the argument they stand under."""
+    found: list[tuple[str, str]] = []
     waiting: list[tuple[str, Any, int]] = [(name, value, 0) for name, value in (call.arguments or {}).items()]
     while waiting:
         name, value, depth = waiting.pop()
-        if isinstance(value, str):
-            if _is_id(name, value, forms):
-                yield name, value
-        elif type(value) is list and depth < _DEEPEST:
+        kind = type(value)
+        if kind is str:
+            if forms.fullmatch(value) if forms is not None else _is_id(name, value):
+                found.append((name, value))
+        elif kind is list and depth < _DEEPEST:
             waiting += [(name, inner, depth + 1) for inner in value]
-        elif type(value) is dict and depth < _DEEPEST:
+        elif kind is dict and depth < _DEEPEST:
             waiting += [(inner, part, depth + 1) for inner, part in value.items()]
+    return found
 
 
-def _is_id(name: str, value: str, forms: re.Pattern[str] | None) -> bool:
-    if forms is not None:
-        return forms.fullmatch(value) is not None
+def _is_id(name: str, value: str) -> bool:
     return _ID_NAME.fullmatch(name) is not None and _ID_VALUE.fullmatch(value) is not None
 
 
@@ -130,10 +131,9 @@ _ANNOUNCED = re.compile(
 )
 def not_announced(trajectory: Trajectory, context: Context) -> Iterator[Note]:
     for index, turn in enumerate(trajectory.turns):
-        if turn.role != "assistant" or not turn.tool_calls:
+        if not turn.tool_calls or turn.role != "assistant" or not (turn.content or turn.reasoning):
             continue
-        texts = (turn.reasoning, turn.content)
-        found = {name for text in texts if text for name in _ANNOUNCED.findall(text)}
+        found = {name for text in (turn.reasoning, turn.content) if text for name in _ANNOUNCED.findall(text)}
         # A file that is run or a tool that the user holds is no tool of the agent's.
         named = found & context.box.declared.keys()
         called = [call.name for call in turn.tool_calls]

@@ -75,7 +75,7 @@ class Schema:
 
     def is_sound(self, arguments: dict[str, Any]) -> bool:
         """The quick way to the common answer: valid, and no name that is not declared."""
-        if self._is_plain(arguments):
+        if self.is_plain(arguments):
             return True
         if self.validator is None or (self._closed and not arguments.keys() <= self.properties.keys()):
             return False
@@ -84,8 +84,8 @@ class Schema:
         except (ValueError, TypeError, RecursionError):
             return False
 
-    def _is_plain(self, arguments: dict[str, Any]) -> bool:
-        """Whether the schema asks for no more than plain types, and these are they."""
+    def is_plain(self, arguments: dict[str, Any]) -> bool:
+        """Whether the schema asks for no more than plain types, and these are they; names and types alone decide."""
         if not self._simple or not self._needed.issubset(arguments):
             return False
         kinds = self._kinds

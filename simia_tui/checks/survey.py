@@ -22,9 +22,7 @@ _SCREENS = (
 
 _SIDES = {"system": "s", "user": "u", "assistant": "a", "tool": "t"}
 _REGULAR = re.compile(r"s*(?:ua(?:t+a)*)+")
-_FLAT = frozenset((str, int, bool, type(None)))
 _NO_LIMITS = Limits()
-_WRAPPERS = frozenset(("arguments", "parameters"))
 
 
 def survey(trajectory: Trajectory, context: Context) -> int:
@@ -72,14 +70,10 @@ def _of_call(call: ToolCall, tool: Tool) -> int:
     arguments = call.arguments
     if arguments is None:
         return tool.traits | traits.UNREAD
-    seen = tool.traits
-    nested = not _FLAT.issuperset(map(type, arguments.values()))
-    if nested and tool.schema is not None and tool.schema.has_integers:
-        seen |= traits.NUMBERS
-    if not tool.keeps(arguments, nested):
+    shape = tool.shape(arguments)
+    seen = shape.traits
+    if not tool.keeps(arguments, shape):
         seen |= traits.UNRULY
-    if not _WRAPPERS.isdisjoint(arguments):
-        seen |= traits.WRAPPED
-    if tool.schema is not None and not tool.schema.is_sound(arguments):
+    if not shape.sound and tool.schema is not None and not tool.schema.is_sound(arguments):
         seen |= traits.FAULTY
     return seen

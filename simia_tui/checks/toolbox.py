@@ -3,10 +3,10 @@
 import json
 import re
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from simia_tui.checks import traits
-from simia_tui.checks.hints import Hints
+from simia_tui.checks.hints import ArgumentRule, Hints
 from simia_tui.checks.schema import Schema
 from simia_tui.model import ToolSpec
 
@@ -23,6 +23,9 @@ _SETS = frozenset(("update", "set", "change", "modify", "edit", "rename", "assig
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _MOST_BOXES = 64
 _MOST_TOOLS = 4096
+_MOST_SHAPES = 256
+_FLAT = frozenset((str, int, bool, type(None)))
+_WRAPPERS = frozenset(("arguments", "parameters"))
 
 
 def is_read(name: str, hints: Hints) -> bool:
@@ -52,7 +55,7 @@ def moves(name: str) -> bool:
 class Tool:
     """One name that is called, declared or not. `schema` is None where the tool is unknown or declares none."""
 
-    __slots__ = ("_hints", "calculates", "moves", "name", "reads", "schema", "sets", "traits")
+    __slots__ = ("_hints", "_shapes", "calculates", "moves", "name", "reads", "schema", "sets", "traits")
 
     def __init__(self, name: str, spec: ToolSpec | None, hints: Hints) -> None:
         first = "".join(_words(name)[:1])
@@ -72,19 +75,45 @@ class Tool:
         )
         """Those that any call of the tool gives to a trajectory."""
         self._hints = hints
+        self._shapes: dict[tuple[Any, ...], Shape] = {}
 
-    def keeps(self, arguments: dict[str, Any], nested: bool) -> bool:
+    def shape(self, arguments: dict[str, Any]) -> "Shape":
+        """The shape of `arguments`, worked out once for all calls that are alike in it."""
+        key = (*arguments, *map(type, arguments.values()))
+        known = self._shapes.get(key)
+        if known is None:
+            known = self._shape(arguments)
+            if len(self._shapes) < _MOST_SHAPES:
+                self._shapes[key] = known
+        return known
+
+    def _shape(self, arguments: dict[str, Any]) -> "Shape":
+        nested = not _FLAT.issuperset(map(type, arguments.values()))
+        seen = self.traits | (not _WRAPPERS.isdisjoint(arguments)) * traits.WRAPPED
+        if nested and self.schema is not None and self.schema.has_integers:
+            seen |= traits.NUMBERS
+        rules = [(name, self._hints.arguments.at(self.name, (name,))) for name in arguments]
+        ruled = tuple([(name, rule) for name, rule in rules if rule is not None and type(arguments[name]) is str])
+        return Shape(seen, nested, ruled, self.schema is None or self.schema.is_plain(arguments))
+
+    def keeps(self, arguments: dict[str, Any], shape: "Shape") -> bool:
         """Whether no rule of the domain has anything to mend in `arguments` or to complain of."""
-        rules = self._hints.arguments
-        if not rules:
-            return True
-        if nested:
-            return all([rule.keeps(value) for _, rule, value in rules.matches(self.name, arguments)])
-        for name, value in arguments.items():
-            rule = rules.at(self.name, (name,)) if type(value) is str else None
-            if rule is not None and not rule.keeps(value):
-                return False
-        return True
+        if shape.nested:
+            return all([rule.keeps(value) for _, rule, value in self._hints.arguments.matches(self.name, arguments)])
+        return all([rule.keeps(arguments[name]) for name, rule in shape.ruled])
+
+
+class Shape(NamedTuple):
+    """What the names of arguments and the types of their values tell.
+
+    `ruled` are the names that a rule of the domain decides on, where nothing is `nested`. `sound`: the schema is kept
+    whatever the values are.
+    """
+
+    traits: int
+    nested: bool
+    ruled: tuple[tuple[str, ArgumentRule], ...]
+    sound: bool
 
 
 class Toolbox(dict[str, Tool]):

@@ -50,9 +50,10 @@ def exchanges(trajectory: Trajectory, context: Context) -> list[Exchange]:
 def _exchanges(trajectory: Trajectory, context: Context) -> list[Exchange]:
     turns, answers, box = trajectory.turns, context.pairing(trajectory).answers, context.box
     found: list[Exchange] = []
-    names = [call.name for _, _, call in context.calls(trajectory)]
+    calls = context.calls(trajectory)
+    names = [call.name for _, _, call in calls]
     state = 0
-    for index, group in groupby(context.calls(trajectory), _TURN):
+    for index, group in groupby(calls, _TURN):
         writes = 0
         places = []
         for _, position, call in group:
@@ -122,11 +123,12 @@ def _gather(box: Any, chain: Chain, found: list[Thing]) -> None:
                 found.append(Thing(chain, box))
                 break
         parts = box.values()
-    for inner in [part for part in parts if type(part) in _BOXES]:
-        _gather(inner, chain, found)
+    for part in parts:
+        kind = type(part)
+        if kind is dict or kind is list:
+            _gather(part, chain, found)
 
 
-_BOXES = frozenset((dict, list))
 _NO_ID = frozenset((dict, list, float))
 
 

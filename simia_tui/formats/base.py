@@ -71,14 +71,16 @@ class Writer:
 
 def too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
     """Whether dicts and lists nest more than `limit` levels in `value`; looks level by level, without recursion."""
-    boxes = (dict, list)
-    level = [value] if isinstance(value, boxes) else []
+    level = [value] if isinstance(value, dict | list) else []
     for _ in range(limit):
-        if not level:
-            return False
         inner: list[Any] = []
         for box in level:
-            inner += [x for x in (box.values() if isinstance(box, dict) else box) if isinstance(x, boxes)]
+            for part in box.values() if type(box) is dict else box:
+                kind = type(part)
+                if kind is dict or kind is list:
+                    inner.append(part)
+        if not inner:
+            return False
         level = inner
     return bool(level)
 
@@ -97,14 +99,8 @@ def quick_json(text: str | bytes) -> Any:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return NOTHING
-    return NOTHING if _may_be_deep(text) and too_deep(value) else value
-
-
-def _may_be_deep(text: str | bytes) -> bool:
-    """Whether there are brackets enough for nesting too deeply; arguments mostly are short."""
-    if isinstance(text, str):
-        return text.count("{") + text.count("[") > MAX_DEPTH
-    return text.count(b"{") + text.count(b"[") > MAX_DEPTH
+    # A level takes two brackets.
+    return NOTHING if len(text) > 2 * MAX_DEPTH and too_deep(value) else value
 
 
 def _no_constant(name: str) -> Any:
@@ -135,7 +131,7 @@ def strict_json(text: str) -> Any:
         value = _STRICT.decode(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    if _may_be_deep(text) and too_deep(value):
+    if len(text) > 2 * MAX_DEPTH and too_deep(value):
         raise ValueError("nested too deeply")
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()
