@@ -85,7 +85,7 @@ def test_a_copy_of_the_files_at_any_moment_is_whole(workspace: Workspace, server
     survivor = connect(copied)
     assert survivor.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert len(books.results(survivor, job)) == 30
-    assert tasks.recover(survivor) == 8 + 1
+    assert 8 < tasks.recover(survivor) <= 8 + 8, "in flight and claimed ahead"
     assert books.audit(survivor, job) == []
     survivor.close()
     db.close()
