@@ -26,7 +26,7 @@ from typing import Any
 
 from simia_tui import formats
 from simia_tui.errors import UsageError
-from simia_tui.model import Measure, Trajectory
+from simia_tui.model import Measure, ToolCall, ToolSpec, Trajectory, Turn
 
 Sample = tuple[str, bytes]
 """A format's name and the content of a file of it."""
@@ -73,6 +73,35 @@ def hand_made() -> Iterator[Sample]:
     }
     yield "langsmith", _packed({"id": "t", "run_type": "chain", "inputs": {}, "child_runs": [spoken_run]})
     yield "langfuse", _lines([row, row | {"type": "TOOL", "name": "f", "tool_calls": "[]"}])
+    use = {"type": "tool_use", "id": "c", "name": "f", "input": {"a": 1}}
+    blocks = [{"type": "thinking", "thinking": "t"}, {"type": "text", "text": "x"}, use]
+    answer = {"type": "tool_result", "tool_use_id": "c", "content": [{"type": "text", "text": "r"}], "is_error": True}
+    asked = [chat[0], {"role": "assistant", "content": blocks}, {"role": "user", "content": [answer]}]
+    yield "anthropic", _lines([{"system": "s", "tools": [{"name": "f", "input_schema": {}}], "messages": asked}])
+    called = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    given = {"type": "function_call_output", "call_id": "c", "output": "r"}
+    words = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]}
+    thought = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "t"}]}
+    yield (
+        "openai-responses",
+        _lines([{"instructions": "s", "input": [chat[0], called, given], "output": [thought, words]}]),
+    )
+    yield from written()
+
+
+def written() -> Iterator[Sample]:
+    """Rows of the formats that are read and written, as they are written."""
+    call = ToolCall(name="f", arguments={"a": [1.5, None]}, call_id="c")
+    turns = (
+        Turn(role="user", content="u"),
+        Turn(role="assistant", content="x", reasoning="t", tool_calls=(call,)),
+        Turn(role="tool", content="r", call_id="c", is_error=True),
+        Turn(role="assistant", content="y", loss=False),
+    )
+    tools = (ToolSpec(name="f", description="d", parameters={"type": "object", "properties": {"a": {}}}),)
+    whole = Trajectory(policy="p", tools=tools, turns=turns)
+    for name in ("atif", "axolotl", "hermes", "sharegpt-hermes", "simia-sft", "verl-rl", "verl-sft"):
+        yield name, _lines([formats.WRITERS[name].write(whole)])
 
 
 def excerpts(folder: Path) -> Iterator[Sample]:

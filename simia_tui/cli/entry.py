@@ -89,6 +89,10 @@ def run(arguments: list[str]) -> int:
         return done.exit_code
     except click.exceptions.Abort:
         return _say("stopped.", 130)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        # A group alone, as `simia jobs`: the help that it gives keeps its lines.
+        print(asked.format_message(), file=sys.stderr)
+        return 2
     except click.ClickException as error:
         where = f" See `{error.ctx.command_path} --help`." if isinstance(error, click.UsageError) and error.ctx else ""
         sentence = " ".join(error.format_message().split()).rstrip(".")

@@ -32,9 +32,9 @@ class AnthropicMessages(Format):
     def detect(self, sample: dict[str, Any]) -> bool:
         record = _request(sample)
         messages = record.get("messages")
-        if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) for m in messages[:8]):
+        if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) for m in messages):
             return False
-        if any(m.get("role") not in _ROLES or not _FOREIGN.isdisjoint(m) for m in messages[:8]):
+        if any(str(m.get("role")) not in _ROLES or not _FOREIGN.isdisjoint(m) for m in messages[:8]):
             return False
         tools = list_of(record.get("tools"))
         return (

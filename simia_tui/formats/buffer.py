@@ -65,7 +65,7 @@ class Buffer:
     def value(self, number: int) -> Item:
         """The value at the current place, stepping over it; `lost` is set when the next one cannot be found."""
         end = self._seam.end(self._text, self._at)
-        if not end and self._seam.known and not self._ended:
+        if not end and not self._ended and self._seam.waits(len(self._text) - self._at):
             # The end is mostly in the next read; to parse half a value would be in vain.
             self._more()
             end = self._seam.end(self._text, self._at)
@@ -73,7 +73,7 @@ class Buffer:
             value = quick_json(self._text[self._at : end])
             if value is not NOTHING:
                 return self._taken(number, value, end, None)
-            self._seam.missed()
+        self._seam.missed()
         while True:
             try:
                 value, end = self._parser.parse(self._text, self._at)

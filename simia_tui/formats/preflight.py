@@ -65,7 +65,7 @@ class _Target(NamedTuple):
 _TARGETS = {
     "trl": _Target("TRL conversational", looks=traps.trl, masks=True),
     "sharegpt-hermes": _Target(
-        "ShareGPT, call inline in the text", write_llamafactory, keeps_sharegpt, traps.inline, textual=True
+        "ShareGPT, call inline in the text", write_llamafactory, keeps_sharegpt, traps.llamafactory, textual=True
     ),
     "openai": _Target("OpenAI fine-tuning", looks=traps.openai, masks=True),
     "hermes": _Target("Hermes, every turn as it is", looks=traps.user_calls, masks=True),

@@ -55,11 +55,6 @@ UNPAIRED = Kind(
 OPEN_END = Kind("the last turn is not the assistant's; OpenAI wants it to be", "note", "cut these before uploading")
 SILENT = Kind("a turn of the assistant with neither text nor call; Axolotl finds nothing in it to train on", "note")
 LAST_MASKED = Kind("the last turn is masked; Axolotl may then train on its end of text", "note")
-LONG = Kind(
-    "longer than verl's max_length of 1,024 tokens at 4 characters each; verl stops at such a row",
-    "note",
-    "set data.max_length",
-)
 THOUGHT = Kind(
     "thoughts stand in the text; where the template strips them, verl's own check of the tokens fails",
     "note",
@@ -89,21 +84,36 @@ UNDESCRIBED = Kind(
     "a tool without a description; gpt-oss's chat template fails on it", "note", "describe it in the domain's tools"
 )
 
-VERL_CHARACTERS = 4 * 1_024
-"""verl's default `data.max_length`, in characters of a usual English text."""
+CHARACTERS = 4
+"""Characters of a token in usual English text."""
+
+TRL_TOKENS, VERL_TOKENS, CUTOFF_TOKENS = 1_024, 1_024, 2_048
+"""The defaults of TRL's and verl's `max_length`, and of LLaMA-Factory's `cutoff_len`."""
+
+
+def _long(tokens: int, whose: str, then: str, setting: str) -> Kind:
+    reason = f"longer than {whose} of {tokens:,} tokens at {CHARACTERS} characters each; {then}"
+    return Kind(reason, "note", f"set {setting}")
+
+
+LONG_TRL = _long(TRL_TOKENS, "TRL's max_length", "TRL learns from the beginning alone", "max_length")
+LONG_VERL = _long(VERL_TOKENS, "verl's max_length", "verl stops at such a row", "data.max_length")
+LONG_LLAMAFACTORY = _long(CUTOFF_TOKENS, "LLaMA-Factory's cutoff_len", "the rest is cut off", "cutoff_len")
 
 
 @dataclass
 class Seen:
     """What the preflights of all targets ask of a trajectory, found in one walk over its turns.
 
-    `texts` are those of the assistant, `words` their words. `orphans`: a result answers no call before it. `systems`:
-    a system message comes after the first. `beside`: the assistant's text stands beside a call. `parallel`: it makes
-    several calls in one turn. `in_a_row`: a turn of the user, or of the assistant, follows one of the same side.
+    `texts` are those of the assistant, `words` their words; `characters` are those of policy, texts and thoughts.
+    `orphans`: a result answers no call before it. `systems`: a system message comes after the first. `beside`: the
+    assistant's text stands beside a call. `parallel`: it makes several calls in one turn. `in_a_row`: a turn of the
+    user, or of the assistant, follows one of the same side.
     """
 
     texts: list[str] = field(default_factory=list)
     words: int = 0
+    characters: int = 0
     calls: bool = False
     text_arguments: bool = False
     orphans: bool = False
@@ -118,11 +128,12 @@ class Seen:
 
 def look(trajectory: Trajectory) -> Seen:
     """Goes through the turns once, on behalf of all targets."""
-    seen = Seen()
+    seen = Seen(characters=len(trajectory.policy or ""))
     ids: set[str | None] = set()
     before = None
     for turn in trajectory.turns:
         role, calls = turn.role, turn.tool_calls
+        seen.characters += len(turn.content or "") + len(turn.reasoning or "")
         if calls:
             seen.calls = True
             ids.update([call.call_id for call in calls if call.call_id is not None])
@@ -190,6 +201,8 @@ def trl(trajectory: Trajectory, seen: Seen) -> Iterator[Kind]:
     """TRL ignores the mark that our trainer respects, and renders rows by the model's own template."""
     if seen.masked:
         yield MASKED_TRL
+    if seen.characters > TRL_TOKENS * CHARACTERS:
+        yield LONG_TRL
     yield from templates(trajectory, seen)
 
 
@@ -234,11 +247,17 @@ def inline(trajectory: Trajectory, _: Seen) -> Iterator[Kind]:
         yield MERGED
 
 
+def llamafactory(trajectory: Trajectory, seen: Seen) -> Iterator[Kind]:
+    """LLaMA-Factory's rows with calls in the text, which it cuts at a length."""
+    yield from inline(trajectory, seen)
+    if seen.characters > CUTOFF_TOKENS * CHARACTERS:
+        yield LONG_LLAMAFACTORY
+
+
 def verl(trajectory: Trajectory, seen: Seen) -> Iterator[Kind]:
     """verl stops at rows that are too long, and compares each turn's tokens with the whole row's."""
     yield from inline(trajectory, seen)
-    texts = [trajectory.policy, *(text for turn in trajectory.turns for text in (turn.content, turn.reasoning))]
-    if sum(len(text or "") for text in texts) > VERL_CHARACTERS:
-        yield LONG
+    if seen.characters > VERL_TOKENS * CHARACTERS:
+        yield LONG_VERL
     if seen.thoughts:
         yield THOUGHT

@@ -70,6 +70,10 @@ class BatchRunner:
         self._faults = 0
         self._not_before = 0.0
         self._full = False
+        self._holds = work.schema is not None and client.level != "none"
+        self._plain: set[int] = set()  # tasks that are asked without a schema, since with one they were refused
+        self._refusal = ""
+        self._kept: set[int] = set()  # batches whose file the endpoint did not delete
         # A request has four characters a token and little else.
         self._rows = max(1, min(ROWS, BYTES // (4 * max(1, work.largest_request))))
         budget = job.spec.budget_usd
@@ -80,6 +84,7 @@ class BatchRunner:
 
         What is at the endpoint stays there when the job pauses or the process stops, and is fetched when it goes on.
         """
+        await self._tidy()
         while True:
             turn = await self._turn()
             under_way = await self._do(partial(submissions.under_way, job=self._job.id))
@@ -152,7 +157,7 @@ class BatchRunner:
         tasks = await self._do(partial(submissions.tasks_of, pk=submission.pk))
         if cancelled:
             await self._turn(unsent=tasks)
-            await self._do(partial(submissions.settle, submission=submission, says="A batch was not handed over."))
+            await self._settle(submission, "A batch was not handed over.")
             return
         file = submission.file or await self._upload(submission, tasks)
         await self._do(partial(submissions.asking, pk=submission.pk))
@@ -162,7 +167,7 @@ class BatchRunner:
     async def _upload(self, submission: Submission, tasks: Sequence[Task]) -> str:
         lines = []
         for task in tasks:
-            body = self._work.body(self._client, self._work.prompt(task))
+            body = self._body(task)
             lines.append(self._batches.line(_name(submission, task), body))
             await asyncio.sleep(0)
         file = await self._batches.upload(f"simia-{submission.mark}", lines)
@@ -190,7 +195,7 @@ class BatchRunner:
         """Nothing of a batch was worked on: its tasks wait again as if they had never been claimed."""
         await self._turn(unsent=await self._do(partial(submissions.tasks_of, pk=submission.pk)))
         says = f"The endpoint refused the batch {batch.id}: {batch.problem or 'it gave no reason.'}"
-        await self._do(partial(submissions.settle, submission=submission, says=says))
+        await self._settle(submission, says)
         # With others under way it is most likely too much at once.
         self._full = open_ > 1
         if not self._full:
@@ -206,11 +211,11 @@ class BatchRunner:
 
         def asked(name: str) -> Mapping[str, Any] | None:
             task = waiting.get(name)
-            return None if task is None else self._work.body(self._client, self._work.prompt(task))
+            return None if task is None else self._body(task)
 
         answered = 0
         for name, reply in self._batches.replies(lines, asked, self._job.spec.max_tokens):
-            results.append(self._result(waiting.pop(name), reply, submission.created))
+            results.append(await self._result(waiting.pop(name), reply, submission.created))
             answered += reply.status_code is not None
             if len(results) >= CHUNK:
                 await self._turn(results=results)
@@ -218,12 +223,22 @@ class BatchRunner:
         results += [self._missing(task, batch) for task in waiting.values()]
         await self._turn(results=results)
         says = f"The batch {batch.id} is fetched: {answered} of {total} requests have an answer."
-        await self._do(partial(submissions.settle, submission=submission, says=says))
+        await self._settle(submission, says)
         self._full = False
 
-    def _result(self, task: Task, reply: Reply, started: float) -> Result:
+    def _body(self, task: Task) -> dict[str, Any]:
+        return self._work.body(self._client, self._work.prompt(task), held=task.ord not in self._plain)
+
+    async def _result(self, task: Task, reply: Reply, started: float) -> Result:
         if reply.outcome is Outcome.CANCELLED:
             return self._work.given_up(task, reply.outcome, reply.message, billed=False)
+        if reply.refused and self._holds and task.ord not in self._plain:
+            self._plain.add(task.ord)
+            self._refusal = reply.message
+            why = f"{reply.message} It is asked again without a schema."
+            return self._work.given_up(task, reply.outcome, why, billed=False)._replace(counts_as_try=False)
+        if reply.status_code == 200 and task.ord in self._plain and (note := self._client.ask_plainly(self._refusal)):
+            await self._turn(log=[note])
         try:
             result = self._work.result(task, self._work.prompt(task), reply, started)
         except Exception as error:  # noqa: BLE001 - one strange answer must not take the others down; its task says so
@@ -261,6 +276,24 @@ class BatchRunner:
         wait = fault.retry_after if fault.retry_after is not None else TICK_S * 2.0**self._faults
         self._not_before = time.monotonic() + min(wait, AGAIN_S)
         return None
+
+    async def _settle(self, submission: Submission, says: str) -> None:
+        await self._do(partial(submissions.settle, submission=submission, says=says))
+        await self._tidy()
+
+    async def _tidy(self) -> None:
+        """Has the endpoint delete files of batches that are over; what stays is said, and the next job tries again."""
+        for left in await self._do(partial(submissions.left_behind, job=self._job.id)):
+            if left.pk in self._kept or left.file is None:
+                continue
+            try:
+                await self._batches.delete(left.file)
+            except EndpointFault as fault:
+                self._kept.add(left.pk)
+                says = f"The file {left.file} could not be deleted at the endpoint; the next batch tries again. {fault}"
+                await self._do(partial(store.write_log, pk=left.job, texts=[says]))
+            else:
+                await self._do(partial(submissions.deleted, pk=left.pk))
 
     async def _turn(self, results: Sequence[Result] = (), log: Sequence[str] = (), unsent: Sequence[Task] = ()) -> Turn:
         turn = await self._do(partial(store.turn, pk=self._job.id, results=results, log=log, unsent=unsent))

@@ -27,7 +27,10 @@ GATHER_S = 0.03
 """Results of so long a time go into one transaction; a single one would cost half as much again."""
 
 AHEAD = 8
-"""One task for so many slots is claimed ahead of need."""
+"""At least one task for so many slots is claimed ahead of need."""
+
+MOST_RESULTS = 48
+"""Results of one transaction at most, so that slots need not wait long for the claims that come with it."""
 
 
 class _Answer(NamedTuple):
@@ -72,6 +75,7 @@ class Runner:
         self._priority = job.priority
         self._due: float | None = 0.0
         self._short = False
+        self._sent = self._used = 0
         budget = job.spec.budget_usd
         self._budget = None if budget is None else int(budget * NANO)
 
@@ -169,8 +173,8 @@ class Runner:
         """How many tasks to claim now."""
         if self._supervisor.ending is not None or self._stop() or not self._overdue():
             return 0
-        # Some are claimed ahead, so that a free slot need not wait for a commit.
-        ahead = self.most // AHEAD
+        # Some are claimed ahead, so that a free slot need not wait for a commit: twice what the last one took.
+        ahead = min(self.most, max(self.most // AHEAD, 2 * self._used))
         return max(0, min(self._capacity(), self._slots.room(self) + ahead - len(self._ready)))
 
     async def _gather(self) -> None:
@@ -178,7 +182,7 @@ class Runner:
         until = time.monotonic() + GATHER_S
         while self._supervisor.ending is None and not self._starved():
             left = until - time.monotonic()
-            if self._results and left <= 0:
+            if self._results and (left <= 0 or len(self._results) >= MOST_RESULTS):
                 return
             if self._inbox:
                 self._work_on(self._inbox.popleft())
@@ -199,15 +203,18 @@ class Runner:
             wait = min(wait, max(due, self._slots.delay(self)))
         return max(wait, 0.001)
 
-    def _start(self) -> None:
-        """Sends what is claimed, as far as slots are free and the pace allows."""
+    def _startable(self) -> int:
+        """How many claimed tasks may be sent now, as far as slots are free and the pace allows."""
         if self._supervisor.ending is not None or not self._ready or self._stop():
-            return
+            return 0
         room = self._slots.room(self)
         if self._breaker.probing:
             room = min(room, 1 - self.flying - len(self._inbox))
-        n = min(room, len(self._ready))
-        if n <= 0:
+        return max(0, min(room, len(self._ready)))
+
+    def _start(self) -> None:
+        """Sends what may be sent."""
+        if not (n := self._startable()):
             return
         started = self._slots.pacer.started(n, self.tokens)
         for _ in range(n):
@@ -217,8 +224,8 @@ class Runner:
             flight.add_done_callback(self._landed)
 
     def _landed(self, flight: "asyncio.Task[None]") -> None:
-        task = self._flying.pop(flight)
-        if not flight.cancelled() and (error := flight.exception()) is not None:
+        task = self._flying.pop(flight, None)
+        if task is not None and not flight.cancelled() and (error := flight.exception()) is not None:
             self._broken(task, error)
         self._slots.offer()
         self._news.set()
@@ -233,7 +240,22 @@ class Runner:
         self._results.append(self._work.given_up(task, Outcome.BAD_REPLY, why, state="failed"))
 
     async def _fly(self, task: Task, paced: float) -> None:
+        """A slot at work: one task after the other, for as long as the slot is this job's and tasks are ready."""
+        flight = asyncio.current_task()
+        assert flight is not None
+        while True:
+            await self._exchange(task, paced)
+            self._news.set()
+            del self._flying[flight]
+            if not self._startable():
+                return
+            # Sent from here, it need not wait until the event loop has been round for everybody else.
+            task, paced = self._ready.popleft(), self._slots.pacer.started(1, self.tokens)
+            self._flying[flight] = task
+
+    async def _exchange(self, task: Task, paced: float) -> None:
         started = time.time()
+        self._sent += 1
         prompt = self._work.prompt(task)
         try:
             reply = await self._work.ask(self._client, task, prompt)
@@ -267,12 +289,12 @@ class Runner:
 
     async def _turn(self, want: int) -> Turn:
         """Commits what there is and claims; answers are worked on meanwhile. A database that refuses is asked again."""
-        results, self._results = self._results, []
+        results, self._results = self._results[:MOST_RESULTS], self._results[MOST_RESULTS:]
         story, self._supervisor.story = self._supervisor.story, []
         unsent: list[Task] = []
         if self._supervisor.ending is not None:
             unsent, self._ready = list(self._ready), deque()
-        beat = time.monotonic() - self._beat > HEARTBEAT_S
+        beat, sent = time.monotonic() - self._beat > HEARTBEAT_S, self._sent
         turn = await self._commit(
             partial(
                 store.turn,
@@ -287,7 +309,7 @@ class Runner:
             ),
             f"{len(results)} results of job {self._job.id} wait",
         )
-        self._beat = time.monotonic() if beat else self._beat
+        self._beat, self._used = time.monotonic() if beat else self._beat, self._sent - sent
         self._due, self._priority = turn.due, turn.priority
         self._short = turn.short if want else self._short
         self._supervisor.counted(turn)

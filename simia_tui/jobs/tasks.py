@@ -135,10 +135,10 @@ class Work(ABC):
         """The seed's own specs, else those of its pack, else the inferred ones."""
         return seed.tools or self._pack(seed.domain).tools or self._inferred.get(seed.domain, ())
 
-    def body(self, client: Client, prompt: synthesize.Prompt) -> dict[str, Any]:
-        """The request as it is put into a batch."""
+    def body(self, client: Client, prompt: synthesize.Prompt, held: bool = True) -> dict[str, Any]:
+        """The request as it is put into a batch; one that is not `held` to the schema leaves the answer free."""
         spec = self._spec
-        return client.body(prompt.messages, spec.max_tokens, spec.temperature, self.schema)
+        return client.body(prompt.messages, spec.max_tokens, spec.temperature, self.schema if held else None)
 
     async def ask(self, client: Client, task: Task, prompt: synthesize.Prompt) -> Reply:
         """One request for a task."""

@@ -6,6 +6,7 @@ was cancelled has an output file with the rows that were done, and these are pai
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simia_tui.llm.client import Client, Reply
@@ -70,6 +71,17 @@ class Batches:
             lambda sdk: sdk.files.create(file=(f"{name}.jsonl", content), purpose="batch"), _FILE_SECONDS
         )
         return made.id
+
+    async def delete(self, file: str) -> None:
+        """Deletes a file; one that is gone already is as good as deleted."""
+
+        async def gone(sdk: Any) -> None:
+            from openai import NotFoundError
+
+            with suppress(NotFoundError):
+                await sdk.files.delete(file)
+
+        await self._client.call(gone)
 
     async def make(self, file: str, mark: str) -> Batch:
         """Has an uploaded file worked on. A fault leaves open whether the batch was made; `find` tells."""
@@ -139,7 +151,8 @@ class Batches:
             told = Row(status if isinstance(status, int) else 200, json.dumps(response.get("body")).encode())
         else:
             told = Row(500, json.dumps({"error": error or "The row of the batch is empty."}).encode())
-        return self._client.read(told, body, max_tokens).replace(service_tier=TIER)
+        held = self._client.level if "response_format" in body else "none"
+        return self._client.read(told, body, max_tokens).replace(service_tier=TIER, structured=held)
 
     @property
     def _path(self) -> str:

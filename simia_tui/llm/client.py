@@ -66,6 +66,11 @@ class Reply(Record):
     structured: Structured = "none"
     note: str | None = None
 
+    @property
+    def refused(self) -> bool:
+        """Whether the endpoint does not take such a request, as one that knows no schemas does not."""
+        return self.outcome is Outcome.BAD_REQUEST and self.status_code in (400, 422)
+
 
 class Answer(Protocol):
     """An HTTP answer with its whole body."""
@@ -149,18 +154,23 @@ class Client:
         seconds = max(timeout, self._least_timeout)
         level = self._structured if "response_format" in body else "none"
         reply = await self._exchange(body, max_tokens, seconds)
-        if level != "none" and reply.status_code in (400, 422) and reply.outcome is Outcome.BAD_REQUEST:
+        if level != "none" and reply.refused:
             refused = reply
             del body["response_format"]
             reply = await self._exchange(body, max_tokens, seconds)
             level = "none"
             if reply.status_code == 200:
-                reply = reply.replace(note=self._ask_plainly(refused.message))
+                reply = reply.replace(note=self.ask_plainly(refused.message))
         passed = round((time.monotonic() - started) * 1000)
         return reply.replace(latency_ms=passed, structured=level)
 
-    def _ask_plainly(self, said: str) -> str | None:
-        """Holds no reply to a schema from now on; the sentence about it, once."""
+    @property
+    def level(self) -> Structured:
+        """What replies are held to by now."""
+        return self._structured
+
+    def ask_plainly(self, said: str) -> str | None:
+        """Holds no reply to a schema from now on, since the endpoint `said` no to it; the sentence about it, once."""
         if self._structured == "none":
             return None
         was, self._structured = self._structured, "none"

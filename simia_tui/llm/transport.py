@@ -48,9 +48,10 @@ def _http_client(base_url: str, concurrency: int) -> "httpx2.AsyncClient":
     import httpx2
     from openai import DefaultAioHttpClient
 
-    from simia_tui.llm.bounded import bound
+    from simia_tui.llm.bounded import ACCEPTED, bound
 
     http = DefaultAioHttpClient(
+        headers={"Accept-Encoding": ACCEPTED},
         limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
         timeout=httpx2.Timeout(None, connect=_CONNECT_SECONDS),
         follow_redirects=False,
@@ -77,7 +78,10 @@ def _session(transport: Any) -> "aiohttp.ClientSession":
         socket_factory=_probing_socket,
     )
     return aiohttp.ClientSession(
-        connector=connector, timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.DummyCookieJar()
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=None),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
     )
 
 

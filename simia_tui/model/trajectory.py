@@ -171,16 +171,17 @@ class Measure(Value, frozen=True):
     @classmethod
     def of(cls, trajectory: Trajectory) -> "Measure":
         """Counts of turns, calls, observations, error observations and words of user and assistant text."""
-        tools = [turn for turn in trajectory.turns if turn.role == "tool"]
+        errors = [turn.is_error for turn in trajectory.turns if turn.role == "tool"]
         return cls(
             turns=len(trajectory.turns),
-            calls=sum(len(turn.tool_calls) for turn in trajectory.turns),
-            observations=len(tools),
-            errors=sum(turn.is_error for turn in tools),
+            calls=sum([len(turn.tool_calls) for turn in trajectory.turns if turn.tool_calls]),
+            observations=len(errors),
+            errors=sum(errors),
             words=len(spoken_text(trajectory).split()),
         )
 
 
 def spoken_text(trajectory: Trajectory) -> str:
     """The text of user and assistant, one turn after the other: what full-text search covers."""
-    return "\n".join(turn.content for turn in trajectory.turns if turn.content and turn.role in ("user", "assistant"))
+    spoken = [turn.content for turn in trajectory.turns if turn.content and turn.role in ("user", "assistant")]
+    return "\n".join(spoken)

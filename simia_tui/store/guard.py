@@ -18,6 +18,8 @@ from typing import BinaryIO
 WAL_LIMIT = 8 * 1024 * 1024
 """Bytes of the log above which it is copied back into the database."""
 
+_GONE = "unable to open database file"
+"""What SQLite says of a file that is not there."""
 _AGAIN_S = 1.0
 """A reader may keep the log from being cut; so long is waited before the next attempt."""
 
@@ -35,7 +37,8 @@ class GuardedConnection(sqlite3.Connection):
         """Holds the lock file: nobody else writes or checkpoints meanwhile.
 
         Raises:
-            sqlite3.OperationalError: another process keeps it for longer than `timeout_s`, or it cannot be opened.
+            sqlite3.OperationalError: another process keeps it for longer than `timeout_s`, it cannot be opened, or the
+                workspace was deleted.
         """
         if self.path is None:
             yield
@@ -43,6 +46,9 @@ class GuardedConnection(sqlite3.Connection):
         guard = self._open(self.path)
         self._wait(guard)
         try:
+            if not os.fstat(guard.fileno()).st_nlink:
+                # What is written to a deleted file goes with the last process that has it open.
+                raise sqlite3.OperationalError(_GONE)
             yield
         finally:
             fcntl.flock(guard, fcntl.LOCK_UN)
@@ -51,6 +57,8 @@ class GuardedConnection(sqlite3.Connection):
         if self._guard is None:
             try:
                 self._guard = path.with_suffix(".writing").open("ab")
+            except FileNotFoundError as error:
+                raise sqlite3.OperationalError(_GONE) from error
             except OSError as error:
                 raise sqlite3.OperationalError(f"attempt to write a readonly database ({error.strerror})") from error
         return self._guard

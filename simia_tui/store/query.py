@@ -76,7 +76,7 @@ class Query:
             else:
                 fields[str(name)] = int(value) if name in _NUMBERS and value.isdecimal() else value
         found = cls(kind=kind, text=" ".join(words) or None, also=tuple(also), **fields)
-        found.where()
+        found.source()
         return found
 
     def line(self) -> str:
@@ -101,21 +101,35 @@ class Query:
                 yield Term(name, str(value), False)
         yield from self.also
 
-    def where(self) -> tuple[str, list[Any]]:
-        """The SQL condition over `trajectories t` and its parameters.
+    @property
+    def _match(self) -> str:
+        return match_expression(self.text or "")
+
+    @property
+    def ordering(self) -> str:
+        """What stands after ORDER BY, behind `source`. The index of words gives its rows in the order of their keys."""
+        return "search.rowid" if self._match and self.order == "oldest" else ORDERS[self.order]
+
+    def source(self) -> tuple[str, list[Any]]:
+        """What stands after FROM, with the trajectories as `t`, and its parameters.
+
+        Words are looked up first, and each row that holds them is then asked for the rest: of words that nearly all
+        rows hold, a list of the rows would have to be made otherwise, and every row be sought in it.
 
         Raises:
             UsageError: a field does not know its value.
         """
-        clauses = ["t.kind = ?"] if self.kind is not None else []
-        values: list[Any] = [self.kind] if self.kind is not None else []
-        for term in self.terms:
+        match = self._match
+        tables = "search CROSS JOIN trajectories t ON t.pk = search.rowid" if match else "trajectories t"
+        clauses = ["search MATCH ?"] * bool(match) + ["t.kind = ?"] * (self.kind is not None)
+        values: list[Any] = [value for value in (match, self.kind) if value]
+        for term in (self.but(text=None) if match else self).terms:
             sql, more = FIELDS[term.name].clause(term.value) if term.name in FIELDS else _search(term.value)
             if sql:
                 # A condition over a column that is NULL is neither true nor false.
                 clauses.append(f"({sql}) IS NOT TRUE" if term.negated else sql)
                 values += more
-        return " AND ".join(clauses) or "1", values
+        return f"{tables} WHERE {' AND '.join(clauses) or '1'}", values
 
 
 _NUMBERS = ("job", "run", "seed", "sample")

@@ -2,7 +2,8 @@
 
 Order of writes: the batch's row, the claims and their attempts go in together before anything is sent; the time of each
 call that may make the batch goes in before that call, the endpoint's id after it. A row with that time and without an
-id may have a batch at the endpoint: it is looked for by its mark before it is made again.
+id may have a batch at the endpoint: it is looked for by its mark before it is made again. The id of the file
+stays until the endpoint has deleted it.
 """
 
 import sqlite3
@@ -90,6 +91,23 @@ def heard(db: sqlite3.Connection, submission: Submission, status: str, says: str
     with write(db):
         db.execute("UPDATE submissions SET status = ? WHERE pk = ?", (status, submission.pk))
         log_within(db, submission.job, [says], time.time())
+
+
+def left_behind(db: sqlite3.Connection, job: int) -> list[Submission]:
+    """Batches that are over and whose file of requests still is at the endpoint of `job`, its own and other jobs'."""
+    asked = "(SELECT spec ->> '$.base_url', spec ->> '$.key_env' FROM jobs WHERE pk = {})"
+    found = db.execute(
+        f"{_ROW} s WHERE file IS NOT NULL AND ended IS NOT NULL AND {asked.format('s.job')} IS {asked.format('?')}"
+        " ORDER BY pk",
+        (job,),
+    ).fetchall()
+    return [Submission(*values) for values in found]
+
+
+def deleted(db: sqlite3.Connection, pk: int) -> None:
+    """Notes that the endpoint has deleted the file of requests."""
+    with write(db):
+        db.execute("UPDATE submissions SET file = NULL WHERE pk = ?", (pk,))
 
 
 def settle(db: sqlite3.Connection, submission: Submission, says: str) -> None:

@@ -15,7 +15,6 @@ from simia_tui.model import Fault, Finding, Kind, Origin, Severity, Status, Traj
 from simia_tui.store.codec import decode_body, encode_body
 from simia_tui.store.connection import write
 from simia_tui.store.entries import COLUMNS, FINDING, Entry, New, entry, finding_rows, index_of
-from simia_tui.store.fields import ORDERS
 from simia_tui.store.query import Query
 from simia_tui.store.shared import Keys, Specs
 
@@ -146,15 +145,15 @@ def drop_index(db: sqlite3.Connection, pk: int, body: Trajectory) -> None:
 
 def ids(db: sqlite3.Connection, query: Query) -> "array[int]":
     """The keys of all trajectories that `query` matches, in its order."""
-    where, values = query.where()
-    cursor = db.execute(f"SELECT t.pk FROM trajectories t WHERE {where} ORDER BY {ORDERS[query.order]}", values)
+    source, values = query.source()
+    cursor = db.execute(f"SELECT t.pk FROM {source} ORDER BY {query.ordering}", values)
     return array("q", (pk for (pk,) in cursor))
 
 
 def count(db: sqlite3.Connection, query: Query) -> int:
     """How many trajectories `query` matches."""
-    where, values = query.where()
-    (n,) = db.execute(f"SELECT count(*) FROM trajectories t WHERE {where}", values).fetchone()
+    source, values = query.source()
+    (n,) = db.execute(f"SELECT count(*) FROM {source}", values).fetchone()
     return int(n)
 
 

@@ -13,14 +13,27 @@ def hand_over(app: App[Any], text: str, suffix: str) -> str | None:
     Raises:
         UsageError: there is no such editor, or what it saved is no text.
     """
-    import click
-
     try:
+        # What fails must not pass through `suspend`: it takes the terminal back only where nothing was raised.
         with app.suspend():
-            saved = click.edit(text, extension=suffix)
-    except (SuspendNotSupported, click.ClickException, OSError, UnicodeError) as error:
-        raise UsageError(f"Not handed over: {error or 'the editor could not be started'}") from None
+            saved = _edited(text, suffix)
+    except SuspendNotSupported as error:
+        saved = error
+    if isinstance(saved, Exception):
+        raise UsageError(f"Not handed over: {saved or 'the editor could not be started'}") from None
     if saved is None:
         return None
     # Editors end a file with a line feed that nobody typed.
     return saved if text.endswith("\n") else saved.removesuffix("\n")
+
+
+def _edited(text: str, suffix: str) -> str | Exception | None:
+    import click
+
+    try:
+        return click.edit(text, extension=suffix)
+    except UnicodeError:
+        return UsageError("the editor saved something that is no text in UTF-8")
+    except (click.ClickException, OSError, ValueError) as error:
+        # A ValueError is a command line that cannot be split, as one with a quote too many.
+        return error

@@ -236,3 +236,10 @@ def test_a_job_of_more_tasks_than_can_be_kept_is_refused(
 ) -> None:
     code, _, err = simia(capsys, command, "-n", "9" * 30, "--workspace", str(workspace.root))
     assert code == 2 and one_sentence(err) and "at most 1,000,000" in err
+
+
+@pytest.mark.parametrize("group", ["seeds", "episodes", "jobs", "runs", "exports", "prompts", "train", "eval"])
+def test_a_group_alone_shows_its_commands_line_by_line(capsys: pytest.CaptureFixture[str], group: str) -> None:
+    code, out, err = simia(capsys, group)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Usage: simia {group} ") and "\nCommands:\n" in err

@@ -1,6 +1,7 @@
 """The workbench in a terminal: opens, decides, undoes, leaves no trace; survives a kill."""
 
 import os
+import shlex
 import signal
 from collections import Counter
 from pathlib import Path
@@ -121,3 +122,32 @@ def test_output_that_is_no_terminal_is_refused_with_one_sentence(terminal: Termi
     terminal.keys("echo code=$?", "Enter")
     terminal.wait_for("code=2")
     assert "needs a terminal" in (tmp_path / "errors").read_text()
+
+
+def test_an_editor_that_is_not_there_fails_or_saves_no_text_gives_the_terminal_back(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    root = tmp_path / "work"
+    workspace = Workspace.create(root)
+    put(workspace.connect(), "seed", make_trajectory("Renew my loan"))
+    garbage = tmp_path / "garbage"
+    garbage.write_text("#!/bin/sh\nprintf '\\377\\376' > \"$1\"\n")
+    garbage.chmod(0o755)
+    told = {"/nowhere/vi": "/nowhere/vi", "false": "Editing failed", "vi '": "No closing", str(garbage): "no text"}
+    for editor, words in told.items():
+        terminal.keys(f"export EDITOR={shlex.quote(editor)}", "Enter")
+        terminal.run(*SIMIA, "--workspace", str(root))
+        terminal.wait_for("From seeds to runs")
+        terminal.keys("g", "s")
+        terminal.wait_for("1 of 1")
+        terminal.keys("tab")
+        terminal.keys("j", "e")
+        terminal.wait_for("Turn ")
+        terminal.keys("C-e")
+        shown = terminal.wait_for("Not handed over")
+        assert words in " ".join(shown.split()), shown
+        terminal.keys("Escape")
+        terminal.wait_for("1 of 1")
+        terminal.keys("q")
+        terminal.wait_for("ready>")
+        assert_restored(terminal)

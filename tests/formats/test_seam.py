@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simia_tui.formats.base import MAX_DEPTH, NOTHING, json_row, quick_json
+from simia_tui.formats.buffer import Buffer
+from simia_tui.formats.packed import CHUNK
 from simia_tui.formats.stream import items
 
 PLAIN = st.recursive(
@@ -116,3 +118,23 @@ def test_what_json_cannot_keep_is_refused_also_behind_a_known_seam(tmp_path: Pat
     path.write_text(f"[{', '.join(rows)}]", encoding="utf-8")
     found = list(items(path))
     assert [item.reason is None for item in found] == [True, True, True, True, False, True]
+
+
+def test_a_seam_that_does_not_come_again_costs_neither_time_nor_memory(tmp_path: Path) -> None:
+    """What stands between the first objects stands nowhere else: the window must not grow to the whole file."""
+    path = tmp_path / "file"
+    odd = [json.dumps({"odd": n}) for n in range(3)]
+    rows = [json.dumps({f"k{n}": "x" * 5_000}) for n in range(2_000)]
+    path.write_text(f"[{', '.join(odd)},{' ,'.join(rows)}]")
+    with path.open("rb") as file:
+        buffer = Buffer(file, CHUNK)
+        assert buffer.peek() == "["
+        buffer.take()
+        widest = 0
+        for number in range(1, len(odd) + len(rows) + 1):
+            buffer.peek()
+            assert buffer.value(number).reason is None
+            widest = max(widest, len(buffer._text))
+            buffer.peek()
+            buffer.take()
+    assert widest < 16 * CHUNK

@@ -103,6 +103,64 @@ def test_the_batch_carries_our_mark_and_the_requests_their_names(bench: Bench) -
     assert {row["custom_id"] for row in batch.answered} == {f"{mark}-{ord_}-1" for ord_ in range(N)}
 
 
+def test_a_file_of_requests_is_deleted_once_its_batch_is_over(bench: Bench) -> None:
+    bench.server.ends.append("expired")
+    pk = bench.queue()
+    bench.work(pk)
+    assert bench.server.deleted == [batch.file for batch in bench.server.batches.values()]
+    assert submissions.left_behind(bench.db, pk) == []
+
+
+def test_a_file_that_cannot_be_deleted_is_said_and_tried_again_by_the_next_job(bench: Bench) -> None:
+    bench.server.refuse["delete"] = deque([503] * 20)
+    pk = bench.queue()
+    job = bench.work(pk)
+    assert (job.status, job.done, bench.server.deleted) == (JobStatus.DONE, N, [])
+    assert "file-0 could not be deleted" in bench.story(pk)
+    assert [left.file for left in submissions.left_behind(bench.db, pk)] == ["file-0"]
+    bench.server.refuse.clear()
+    bench.work(bench.queue(2))
+    assert len(bench.server.deleted) == 2 and bench.server.deleted[0] == "file-0"
+
+
+def test_a_refused_or_cancelled_batch_leaves_no_file(bench: Bench) -> None:
+    bench.server.ends.append("failed")
+    pk = bench.queue()
+    bench.work(pk)
+    assert bench.server.deleted == ["file-0"]
+    jobs.set_desired(bench.db, pk, "running")
+    bench.server.on["made"] = lambda: _set(bench.workspace, pk, "cancelled")
+    assert bench.work(pk).status is JobStatus.CANCELLED
+    assert bench.server.deleted == ["file-0", "file-1"]
+
+
+def test_a_file_that_is_gone_counts_as_deleted(bench: Bench) -> None:
+    bench.server.deleted = ["file-0"]
+    pk = bench.queue()
+    bench.work(pk)
+    assert submissions.left_behind(bench.db, pk) == []
+    assert "could not be deleted" not in bench.story(pk)
+
+
+def test_rows_that_are_refused_for_their_schema_are_asked_again_without(bench: Bench) -> None:
+    bench.server.takes_formats = False
+    job = bench.work(bench.queue(structured="json_schema"))
+    assert (job.status, job.done, job.failed) == (JobStatus.DONE, N, 0)
+    assert jobs.outcome_counts(bench.db, job.id) == {"ok": N, "bad request": N}
+    assert "does not take json_schema" in bench.story(job.id)
+    assert bench.paid_once(job.id)
+
+
+def test_a_row_that_is_refused_for_another_reason_fails_and_the_others_keep_their_schema(bench: Bench) -> None:
+    wrong = (400, {"error": {"message": "The prompt is too odd.", "type": "invalid_request_error"}})
+    bench.server.row_faults = {3: wrong, N: wrong}
+    job = bench.work(bench.queue(structured="json_schema", spare=0.0))
+    assert (job.status, job.done, job.failed) == (JobStatus.DONE, N - 1, 1)
+    assert "does not take" not in bench.story(job.id)
+    held = Counter(str(attempt.params.get("structured")) for attempt in jobs.attempts(bench.db, job.id))
+    assert held["json_schema"] == N - 1
+
+
 def test_failed_rows_are_asked_again_in_another_batch(bench: Bench) -> None:
     bench.server.row_faults = {1: (500, {"error": {"message": "Internal error"}}), 4: (200, {"choices": []})}
     job = bench.work(bench.queue())
@@ -271,7 +329,10 @@ class Killer:
         self._nursery.ended()
 
 
-@pytest.mark.parametrize(("event", "kills"), [("file", 2), ("making", 2), ("made", 1), ("look", 2), ("fetch", 2)])
+@pytest.mark.parametrize(
+    ("event", "kills"),
+    [("file", 2), ("making", 2), ("made", 1), ("look", 2), ("fetch", 2), ("delete", 1)],
+)
 def test_kill_9_loses_no_batch_and_pays_for_none_twice(
     bench: Bench, killing: ModuleType, event: str, kills: int
 ) -> None:
@@ -286,6 +347,7 @@ def test_kill_9_loses_no_batch_and_pays_for_none_twice(
     assert (job.status, job.done, job.failed, job.in_flight) == (JobStatus.DONE, N, 0, 0)
     assert (len(bench.server.batches), bench.server.asked) == (1, N)
     assert bench.paid_once(pk)
+    assert submissions.left_behind(bench.db, pk) == []
     assert jobs.outcome_counts(bench.db, pk) == {"ok": N}
     assert job.estimated_nano == 0
 

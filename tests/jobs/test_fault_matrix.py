@@ -115,7 +115,7 @@ SOUND = """
     deep_nest huge event_stream bom bad_utf8 lone_surrogate wrong_type choices_null choices_empty choices_string
     choice_string message_string content_null content_blank content_number content_parts length content_filter
     refusal finish_error finish_null extra_fields no_usage zero_usage negative_usage absurd_usage text_usage
-    key_in_text
+    key_in_text gzip deflate gzip_bomb deflate_bomb gzip_garbage unasked_encoding
 """.split()
 USAGES = ("no_usage", "zero_usage", "negative_usage", "absurd_usage", "text_usage")
 EACH = 176 * 1000 + 1024 * 100 + 300 * 10_000

@@ -85,7 +85,7 @@ def test_a_copy_of_the_files_at_any_moment_is_whole(workspace: Workspace, server
     survivor = connect(copied)
     assert survivor.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert len(books.results(survivor, job)) == 30
-    assert tasks.recover(survivor) == 8 + 1
+    assert 8 < tasks.recover(survivor) <= 8 + 8, "in flight and claimed ahead"
     assert books.audit(survivor, job) == []
     survivor.close()
     db.close()
@@ -188,12 +188,12 @@ def test_memory_does_not_grow_with_what_was_answered(
     server.reply = reply
     killing.queue(workspace, server.base_url, 8, concurrency=8)
     before = peak_mb(workspace)
-    server.play(["huge", "deep_nest"] * 3)
+    server.play(["huge", "deep_nest", "gzip_bomb"] * 3)
     many = killing.queue(workspace, server.base_url, 60, concurrency=8)
     after = peak_mb(workspace)
     db = workspace.connect()
     assert jobs.job(db, many).done == 60
-    assert jobs.outcome_counts(db, many)["bad reply"] == 6
+    assert jobs.outcome_counts(db, many)["bad reply"] == 9
     db.close()
     assert after - before < 40, (before, after)
 

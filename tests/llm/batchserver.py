@@ -2,8 +2,8 @@
 
 Each look at a batch takes it one step on: validating, in progress, over. How it ends is taken from `ends`, "completed"
 when that is used up. `on` holds what is to happen at an event, in the thread of the request and before its answer is
-sent: `file` (a file has come), `making` (a batch is about to be made), `made`, `look`, `fetch` (a file is asked for).
-What that gives, if it is a status and a body, is the answer instead.
+sent: `file` (a file has come), `making` (a batch is about to be made), `made`, `look`, `fetch` (a file is asked for),
+`delete`. What that gives, if it is a status and a body, is the answer instead.
 """
 
 import contextlib
@@ -43,6 +43,7 @@ class BatchServer:
 
     `row_faults` maps a request's number to the status and body that its row has instead. `share` of the rows is done
     when a batch expires or is cancelled. `refuse` maps an event to the statuses that the next such calls are answered.
+    Rows that name a `response_format` are refused unless `takes_formats`.
     `hidden` batches are left out of the list, as those are that an endpoint does not list yet.
     """
 
@@ -53,7 +54,9 @@ class BatchServer:
         self.on: dict[str, Callable[[], object]] = {}
         self.refuse: dict[str, deque[int]] = {}
         self.hidden = 0
+        self.takes_formats = True
         self.files: dict[str, bytes] = {}
+        self.deleted: list[str] = []
         self.batches: dict[str, Batch] = {}
         self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
@@ -69,6 +72,9 @@ class BatchServer:
 
             def do_POST(self) -> None:
                 server._serve(self, self.rfile.read(int(self.headers["content-length"])))
+
+            def do_DELETE(self) -> None:
+                server._serve(self, b"")
 
             def log_message(self, *_: object) -> None:
                 return
@@ -110,6 +116,8 @@ class BatchServer:
     def _answer(self, http: BaseHTTPRequestHandler, raw: bytes) -> tuple[int, bytes]:
         path = re.sub(r"^/(v1|openai)/|\?.*$", "", http.path)
         kind, *rest = path.split("/")
+        if kind == "files" and http.command == "DELETE":
+            return self._delete(rest[0])
         if kind == "files":
             return self._fetch(rest[0]) if rest else self._file(http.headers["content-type"], raw)
         if kind != "batches":
@@ -177,7 +185,7 @@ class BatchServer:
         whole = len(lines) if batch.end == "completed" else int(len(lines) * self.share)
         for line in lines[:whole]:
             number, self.asked = self.asked, self.asked + 1
-            status, body = self.row_faults.get(number) or (200, self.reply(number))
+            status, body = self.row_faults.get(number) or self._row(number, line["body"])
             row = {"custom_id": line["custom_id"], "response": {"status_code": status, "body": body}, "error": None}
             told = {**row, "text": line["body"]["messages"][0]["content"]}
             (batch.answered if status == 200 else batch.refused).append(told)
@@ -189,12 +197,25 @@ class BatchServer:
         batch.output = self._stored(batch.answered[::-1])
         batch.errors = self._stored(batch.refused[::-1])
 
+    def _row(self, number: int, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if "response_format" in body and not self.takes_formats:
+            return 400, {"error": {"message": "response_format is not supported", "type": "invalid_request_error"}}
+        return 200, self.reply(number)
+
     def _stored(self, rows: list[dict[str, Any]]) -> str | None:
         if not rows:
             return None
         name = f"file-{len(self.files)}"
         self.files[name] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
         return name
+
+    def _delete(self, name: str) -> tuple[int, bytes]:
+        if (refused := self._event("delete")) is not None:
+            return refused
+        if name in self.deleted:
+            return _error(404, "No such file")
+        self.deleted.append(name)
+        return 200, json.dumps({"id": name, "object": "file", "deleted": True}).encode()
 
     def _fetch(self, name: str) -> tuple[int, bytes]:
         if (refused := self._event("fetch")) is not None:

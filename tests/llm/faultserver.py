@@ -8,15 +8,18 @@ script, or `then` when the script is used up; each is written in the journal bef
 import asyncio
 import contextlib
 import email.utils
+import gzip
 import json
 import random
 import socket
 import struct
 import threading
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self
 
 TEXT = '{"role":"user","content":"Hello"}\n{"end": true}'
@@ -79,6 +82,20 @@ def _date_in(seconds: float) -> str:
 
 _WHOLE = json.dumps(completion()).encode()
 
+
+def _compressed(body: bytes, encoding: str) -> Answer:
+    headers = (("content-type", "application/json"), ("content-encoding", encoding))
+    return Answer(body=body, headers=headers, billed=True)
+
+
+@cache
+def bomb(wbits: int) -> bytes:
+    """100 MB of a JSON string as 100 kB: as a gzip file (`wbits` 31) or a zlib stream (15)."""
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, wbits)
+    parts = [squeeze.compress(b'{"choices": "'), *(squeeze.compress(b"x" * 1_000_000) for _ in range(100))]
+    return b"".join([*parts, squeeze.flush()])
+
+
 FAULTS: dict[str, Callable[[], Answer]] = {
     "ok": lambda: _json(completion()),
     "http_429": lambda: _error(429, "Rate limit reached", "rate_limit_exceeded"),
@@ -132,6 +149,12 @@ FAULTS: dict[str, Callable[[], Answer]] = {
     "other_200": lambda: _json({"status": "fine"}, billed=False),
     "deep_nest": lambda: Answer(body=b"[" * 200_000, billed=True),
     "huge": lambda: Answer(body=b'{"choices": "' + b"x" * 9_000_000, billed=True),
+    "gzip": lambda: _compressed(gzip.compress(_WHOLE), "gzip"),
+    "deflate": lambda: _compressed(zlib.compress(_WHOLE), "deflate"),
+    "gzip_bomb": lambda: _compressed(bomb(31), "gzip"),
+    "deflate_bomb": lambda: _compressed(bomb(15), "deflate"),
+    "gzip_garbage": lambda: _compressed(_WHOLE, "gzip"),
+    "unasked_encoding": lambda: _compressed(b"\x1b\xff\x0f" + bytes(100), "br"),
     "event_stream": lambda: Answer(
         body=b"data: " + _WHOLE + b"\n\ndata: [DONE]\n\n", headers=(("content-type", "text/event-stream"),), billed=True
     ),

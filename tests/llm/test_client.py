@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import sys
+import tracemalloc
 from typing import Any, NamedTuple
 
 import pytest
@@ -36,6 +37,8 @@ class Want(NamedTuple):
 TABLE: dict[str, Want] = {
     "ok": Want(Outcome.OK, usage=TOLD, text=TEXT),
     "bom": Want(Outcome.OK, usage=TOLD, text=TEXT),
+    "gzip": Want(Outcome.OK, usage=TOLD, text=TEXT),
+    "deflate": Want(Outcome.OK, usage=TOLD, text=TEXT),
     "wrong_type": Want(Outcome.OK, usage=TOLD, text=TEXT),
     "extra_fields": Want(Outcome.OK, usage=TOLD, text=TEXT),
     "finish_null": Want(Outcome.OK, usage=TOLD, text=TEXT),
@@ -89,6 +92,10 @@ TABLE: dict[str, Want] = {
     "empty_body": Want(Outcome.BAD_REPLY, usage=WORST, says="empty"),
     "deep_nest": Want(Outcome.BAD_REPLY, usage=WORST, says="JSON"),
     "huge": Want(Outcome.BAD_REPLY, None, WORST, says="more than 8 MB"),
+    "gzip_bomb": Want(Outcome.BAD_REPLY, None, WORST, says="more than 8 MB"),
+    "deflate_bomb": Want(Outcome.BAD_REPLY, None, WORST, says="more than 8 MB"),
+    "gzip_garbage": Want(Outcome.BAD_REPLY, None, WORST, says="decompressing"),
+    "unasked_encoding": Want(Outcome.BAD_REPLY, usage=WORST, says="whole JSON"),
     "event_stream": Want(Outcome.BAD_REPLY, usage=WORST, says="whole JSON"),
     "html_200": Want(Outcome.BAD_REPLY, says="web page"),
     "error_200": Want(Outcome.BAD_REPLY, says="Upstream failed"),
@@ -148,6 +155,21 @@ async def ask(base_url: str, timeout: float = 20, **fields: Any) -> Reply:
 
 def test_every_fault_of_the_server_is_in_the_table(fault_server: Any) -> None:
     assert set(sys.modules[type(fault_server).__module__].FAULTS) == set(TABLE)
+
+
+@pytest.mark.parametrize("fault", ["gzip_bomb", "deflate_bomb"])
+async def test_a_small_answer_that_inflates_without_end_is_not_held_in_memory(fault_server: Any, fault: str) -> None:
+    sent = len(sys.modules[type(fault_server).__module__].FAULTS[fault]().body)
+    assert sent < 110_000
+    await ask(fault_server.base_url)
+    fault_server.play([fault] * 4)
+    tracemalloc.start()
+    async with Client(endpoint(fault_server.base_url), concurrency=4) as client:
+        replies = await asyncio.gather(*(client.complete(MESSAGES, max_tokens=500) for _ in range(4)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert all("more than 8 MB" in reply.message for reply in replies)
+    assert peak < 4 * 12_000_000, "each holds what it is allowed to, and little else"
 
 
 @pytest.mark.parametrize("fault", TABLE)

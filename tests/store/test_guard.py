@@ -3,6 +3,7 @@
 import fcntl
 import multiprocessing
 import os
+import shutil
 import sqlite3
 import threading
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from simia_tui.errors import SimiaError
+from simia_tui.errors import SimiaError, UsageError
 from simia_tui.store import Workspace, guard
 from simia_tui.store.connection import connect, write
 
@@ -143,3 +144,15 @@ def test_processes_that_write_and_checkpoint_at_once_lose_nothing(workspace: Wor
     counts = db.execute("SELECT who, count(*), max(n) FROM heap GROUP BY who").fetchall()
     assert counts == [(0, 60, 59), (1, 60, 59), (2, 60, 59)]
     assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("written", [False, True], ids=["before the first write", "after one"])
+def test_nothing_is_written_to_a_workspace_that_was_deleted(workspace: Workspace, written: bool) -> None:
+    db = workspace.connect()
+    if written:
+        with write(db):
+            db.execute("CREATE TABLE kept (n INTEGER)")
+    shutil.rmtree(workspace.root)
+    with pytest.raises(UsageError, match="cannot be opened; check that the file exists"), write(db):
+        db.execute("CREATE TABLE lost (n INTEGER)")
+    db.close()

@@ -99,8 +99,8 @@ def test_a_query_survives_its_own_line() -> None:
     ],
 )
 def test_listings_use_an_index(db: sqlite3.Connection, line: str, index: str) -> None:
-    where, values = Query.parse("seed", line).where()
-    plan = db.execute(f"EXPLAIN QUERY PLAN SELECT t.pk FROM trajectories t WHERE {where} ORDER BY t.pk", values)
+    source, values = Query.parse("seed", line).source()
+    plan = db.execute(f"EXPLAIN QUERY PLAN SELECT t.pk FROM {source} ORDER BY t.pk", values)
     assert index in str(plan.fetchall())
 
 

@@ -117,3 +117,18 @@ def test_the_trainers_own_loader_gives_rows_as_they_were_written(tmp_path: Path)
         "json", data_files=str(tmp_path / "trl.jsonl"), split="train", cache_dir=str(tmp_path / "cache")
     )
     assert list(loaded) == rows
+
+
+def test_a_long_row_is_told_of_as_long_as_the_trainer_cuts_by_itself() -> None:
+    from trl import SFTConfig
+
+    fields = SFTConfig.__dataclass_fields__
+    assert (fields["max_length"].default, fields["truncation_mode"].default) == (traps.TRL_TOKENS, "keep_start")
+    for length, told in ((traps.TRL_TOKENS * traps.CHARACTERS, False), (traps.CUTOFF_TOKENS * traps.CHARACTERS, True)):
+        trajectory = Trajectory(
+            tools=TOOLS, turns=(USER.replace(content="u" * (length - 1)), DONE.replace(content="a"))
+        )
+        assert (traps.LONG_TRL.reason in [i.reason for i in formats.preflight([trajectory], "trl").issues]) is told
+        other = trajectory.replace(policy="p")
+        found = [issue.reason for issue in formats.preflight([other], "sharegpt-hermes").issues]
+        assert (traps.LONG_LLAMAFACTORY.reason in found) is told

@@ -79,7 +79,7 @@ class ReviewState:
         """
         place = (self.place or 0) if query == self.query else 0
         self.query, self.ids = query, ids
-        self.planted = sum(pk < 0 for pk in ids)
+        self.planted = sum(pk < 0 for pk in ids) if ids and min(ids) < 0 else 0
         if self.pk is None or self.pk not in ids:
             self.pk = ids[min(place, len(ids) - 1)] if ids else None
         self.forget()
