@@ -21,7 +21,7 @@ FILE_NAME = "simia.toml"
 DEMO = "demo"
 """The name that stands for the offline demo model wherever an endpoint is named."""
 
-Role = Literal["simulator", "prefilter", "user", "judge", "agent"]
+Role = Literal["simulator", "prefilter", "user", "judge", "judge2", "agent"]
 ROLES: tuple[Role, ...] = get_args(Role)
 """The parts that endpoints play."""
 
@@ -110,12 +110,16 @@ class EndpointSettings(Record):
 
 
 class RoleSettings(Record):
-    """Which endpoint plays which part. None: the simulator's; for the simulator: the only endpoint there is."""
+    """Which endpoint plays which part. None: the simulator's; for the simulator: the only endpoint there is.
+
+    `judge2` is a judge of another family, whose opinion on a share of the episodes has no vote; None: nobody.
+    """
 
     simulator: str | None = None
     prefilter: str | None = None
     user: str | None = None
     judge: str | None = None
+    judge2: str | None = None
     agent: str | None = None
 
 
@@ -320,8 +324,9 @@ class Settings(Record):
         return listed if model != endpoint.model and listed is not None else endpoint.price or listed
 
     def played_by_demo(self) -> Self:
-        """The same settings with the offline demo model in every role."""
-        return self.replace(roles=RoleSettings.model_validate(dict.fromkeys(ROLES, DEMO)))
+        """The same settings with the offline demo model in every role; a second judge only where there is one."""
+        played = [role for role in ROLES if role != "judge2" or self.roles.judge2 is not None]
+        return self.replace(roles=RoleSettings.model_validate(dict.fromkeys(played, DEMO)))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 
 from simia_tui.errors import UsageError
 from simia_tui.presets import DEFAULT_TOML, PRESETS
+from simia_tui.services.asking import second_share
 from simia_tui.settings import ROLES, EndpointSettings, Price, Settings
 
 VARIABLES = (
@@ -245,9 +246,27 @@ def test_nothing_heavy_is_imported() -> None:
 def test_every_role_may_have_an_endpoint_of_its_own(tmp_path: Path) -> None:
     settings = load(tmp_path, TWO + '[roles]\nsimulator = "big"\nprefilter = "small"\njudge = "demo"')
     names = {role: (found := settings.endpoint_of(role)) and found.name for role in ROLES}
-    assert names == {"simulator": "big", "prefilter": "small", "user": "big", "judge": None, "agent": "big"}
+    assert names == {
+        "simulator": "big",
+        "prefilter": "small",
+        "user": "big",
+        "judge": None,
+        "judge2": "big",
+        "agent": "big",
+    }
     assert {settings.played_by_demo().endpoint_of(role) for role in ROLES} == {None}
     assert "roles.judge" in refusal(tmp_path, TWO + '[roles]\nsimulator = "big"\njudge = "nobody"')
+
+
+def test_a_second_judge_is_there_only_where_one_is_named(tmp_path: Path) -> None:
+    alone = load(tmp_path, TWO + '[roles]\nsimulator = "big"')
+    assert alone.played_by_demo().roles.judge2 is None
+    assert second_share(alone, None) == second_share(alone, 0.0) == 0.0
+    with pytest.raises(UsageError, match="judge2"):
+        second_share(alone, 0.5)
+    both = load(tmp_path, TWO + '[roles]\nsimulator = "big"\njudge2 = "small"')
+    assert both.played_by_demo().roles.judge2 == "demo"
+    assert (second_share(both, None), second_share(both, 0.0), second_share(both, 1.0)) == (0.1, 0.0, 1.0)
 
 
 def test_effort_and_tier_are_checked(tmp_path: Path) -> None:

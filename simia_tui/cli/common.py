@@ -44,6 +44,16 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")(function)
 
 
+def second_option(function: F) -> F:
+    """`--second-share`."""
+    return click.option(
+        "--second-share",
+        "share",
+        type=click.FloatRange(0, 1),
+        help="About which share of the episodes the role judge2 is asked too; 0.1 where simia.toml names one.",
+    )(function)
+
+
 def open_workspace(path: str) -> Workspace:
     """The workspace at `path`; a usage error says how to make one."""
     return Workspace.open(Path(path))

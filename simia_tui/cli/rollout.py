@@ -4,11 +4,21 @@ import sqlite3
 
 import click
 
-from simia_tui.cli.common import json_option, load_settings, open_workspace, print_json, require_done, workspace_option
+from simia_tui.cli.common import (
+    json_option,
+    load_settings,
+    open_workspace,
+    print_json,
+    require_done,
+    second_option,
+    workspace_option,
+)
 from simia_tui.model import Job
 from simia_tui.services import forecasts, rollouts
+from simia_tui.services.progress import agreement_line
 from simia_tui.services.waiting import wait_for_job
-from simia_tui.store import Query, Workspace
+from simia_tui.store import Query, Workspace, judgements
+from simia_tui.tui.text import visible
 
 
 @click.command("rollout")
@@ -30,6 +40,7 @@ from simia_tui.store import Query, Workspace
     help="Calls that fail without a reason.",
 )
 @click.option("--judge-samples", type=click.IntRange(1), default=1, show_default=True, help="An odd number.")
+@second_option
 @click.option("--demo", is_flag=True, help="Use the offline demo model in all parts.")
 @click.option("--priority", type=int, default=0, show_default=True, help="A higher one takes free slots first.")
 @click.option("--wait", is_flag=True, help="Wait until the job is over.")
@@ -46,6 +57,7 @@ def rollout_command(
     feedback: str,
     error_rate: float,
     judge_samples: int,
+    share: float | None,
     demo: bool,
     priority: int,
     wait: bool,
@@ -68,6 +80,7 @@ def rollout_command(
         feedback=feedback,
         error_rate=error_rate,
         judge_samples=judge_samples,
+        share=share,
     )
     _go(opened, db, planned, priority, wait, as_json)
 
@@ -76,6 +89,7 @@ def rollout_command(
 @click.option("--where", default="", help="Which episodes, as in `simia episodes list`; all if left out.")
 @click.option("--model", help="Another model of the judge's endpoint.")
 @click.option("--samples", type=int, default=1, show_default=True, help="Verdicts on each episode.")
+@second_option
 @click.option("--concurrency", type=int, default=16, show_default=True, help="Requests in flight at a time.")
 @click.option("--budget", type=float, help="Stop before this many USD are spent.")
 @click.option("--demo", is_flag=True, help="Use the offline demo model even if an endpoint is set up.")
@@ -87,6 +101,7 @@ def judge_command(
     where: str,
     model: str | None,
     samples: int,
+    share: float | None,
     concurrency: int,
     budget: float | None,
     demo: bool,
@@ -104,6 +119,7 @@ def judge_command(
         Query.parse("episode", where),
         model=model,
         samples=samples,
+        share=share,
         concurrency=concurrency,
         budget_usd=budget,
     )
@@ -114,20 +130,26 @@ def _go(
     opened: Workspace, db: sqlite3.Connection, planned: rollouts.Plan, priority: int, wait: bool, as_json: bool
 ) -> None:
     outlook = forecasts.outlook(db, planned.spec, len(planned.chosen))
-    job = rollouts.queue(opened, db, planned, priority)
+    queued = rollouts.queue(opened, db, planned, priority)
     if not as_json:
-        click.echo(f"job {job.id}: {planned.said}")
+        click.echo(f"job {queued[0].id}: {planned.said}")
         click.echo(f"  {outlook}")
     if wait:
-        job = wait_for_job(opened, db, job.id, _quiet if as_json else _tell)
-    said = rollouts.rewards(db, job.id)
+        queued = [wait_for_job(opened, db, job.id, _quiet if as_json else _tell) for job in queued]
+    job, *second = queued
+    said, agreed = rollouts.rewards(db, job.id), judgements.agreements(db, job.id)
     if as_json:
         figures = {"done": job.done, "failed": job.failed, "rewards": said._asdict()}
-        print_json({"job": job.id, "status": job.status, **figures})
+        others = {"second": second[0].id} if second else {}
+        told = [one._asdict() for one in agreed]
+        print_json({"job": job.id, "status": job.status, **figures, **others, "agreements": told})
     elif wait:
         click.echo(f"rewards: {said.good} of 1, {said.bad} of 0, {said.invalid} invalid")
+        for one in agreed:
+            click.echo(f"  {visible(agreement_line(one))}")
     if wait:
-        require_done(job)
+        for job in queued:
+            require_done(job)
 
 
 def _tell(job: Job) -> None:

@@ -5,7 +5,14 @@ from typing import Any, TypeVar
 
 import click
 
-from simia_tui.cli.common import json_option, load_settings, open_workspace, print_json, workspace_option
+from simia_tui.cli.common import (
+    json_option,
+    load_settings,
+    open_workspace,
+    print_json,
+    second_option,
+    workspace_option,
+)
 from simia_tui.errors import SimiaError
 from simia_tui.model import Export, Metric, Run, RunStatus, TrainSpec
 from simia_tui.services import training
@@ -75,6 +82,7 @@ def train_sft(export_name: str, dry_run: bool, wait: bool, as_json: bool, worksp
 @click.option("--vllm", type=click.Choice(["colocate", "server"]), help="Generate by vLLM.")
 @click.option("--simulator", metavar="MODEL", help="The model that plays tools, user and judge.")
 @click.option("--judge-samples", type=int, default=1, show_default=True, help="Verdicts asked for an episode (odd).")
+@second_option
 @click.option(
     "--judging",
     type=click.Choice(["each", "group"]),
@@ -93,11 +101,12 @@ def train_grpo(
     as_json: bool,
     workspace: str,
     simulator: str | None,
+    share: float | None,
     **options: Any,
 ) -> None:
     """GRPO on the tasks of an export: the policy plays them in the simulated environment and is judged."""
     opened = open_workspace(workspace)
-    spec = training.simulated(load_settings(opened), TrainSpec(method="grpo", **options), simulator)
+    spec = training.simulated(load_settings(opened), TrainSpec(method="grpo", **options), simulator, share)
     _go(opened, find_export(opened, export_name), spec, dry_run, wait, as_json)
 
 

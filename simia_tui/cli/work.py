@@ -19,9 +19,9 @@ from simia_tui.cli.common import (
     workspace_option,
 )
 from simia_tui.model import NANO, Job
-from simia_tui.services import coverage, forecasts, synthesis
+from simia_tui.services import coverage, forecasts, progress, synthesis
 from simia_tui.services.waiting import wait_for_job
-from simia_tui.store import Workspace, costs, jobs, judgements, screenings
+from simia_tui.store import Workspace, costs, jobs
 from simia_tui.tui.text import visible
 
 
@@ -183,52 +183,63 @@ def job_json(job: Job) -> dict[str, Any]:
     }
 
 
+FAULTS, STORY = 10, 40
+"""How many of the latest faults and of the latest lines of a job's log are told."""
+
+
 @jobs_command.command("show")
 @click.argument("job_id", type=int)
 @json_option
 @workspace_option
 def show_job(job_id: int, as_json: bool, workspace: str) -> None:
-    """One job: its figures, how its attempts ended, and the latest faults."""
-    db = open_workspace(workspace).connect()
-    job = jobs.job(db, job_id)
-    outcomes = jobs.outcome_counts(db, job_id)
-    faults = jobs.attempts(db, job_id, limit=20, only_faults=True)
+    """One job: its figures, how its attempts ended, why tasks failed, the latest faults, and its log."""
+    opened = open_workspace(workspace)
+    found = progress.standing(opened, opened.connect(), job_id, FAULTS, STORY)
     if as_json:
-        shown = [attempt.model_dump(mode="json", exclude={"raw"}) for attempt in faults]
-        print_json(
-            {**job_json(job), "outcomes": outcomes, "costs": _costs_json(costs.costs(db, job_id)), "faults": shown}
-        )
+        shown = [attempt.model_dump(mode="json", exclude={"raw"}) for attempt in found.faults]
+        told = {"rewards": found.rewards, "agreements": [one._asdict() for one in found.agreements]}
+        figures = {"outcomes": found.outcomes, "costs": _costs_json(found.costs), "faults": shown}
+        print_json({**job_json(found.job), **figures, **(told if found.rewards else {})})
         return
-    click.echo(f"job {job.id}: {job.kind}, {job.status}{', demo' if job.spec.demo else ''}")
-    click.echo(f"  {job.done} of {job.target} done, {job.failed} failed, {job.in_flight} in flight")
-    cached = f" ({job.tokens_cached / job.tokens_in:.0%} from a cache)" if job.tokens_in else ""
-    click.echo(f"  {job.tokens_in} tokens in{cached}, {job.tokens_out} out")
-    for line in _cost(job, costs.costs(db, job_id)):
-        click.echo(f"  {line}")
-    if job.kind == "prefilter":
-        said = ", ".join(f"{n} {opinion}" for opinion, n in sorted(screenings.counts(db, job_id).items()))
-        click.echo(f"  verdicts: {said or 'none yet'}")
-    elif job.kind == "synthesize" and job.done:
-        click.echo(
-            f"  diversity {1 - job.copies / job.done:.0%}: {job.copies} near-duplicates among {job.done} episodes"
-        )
-    if job.kind in ("rollout", "judge"):
-        said = ", ".join(f"{n} of {reward}" for reward, n in judgements.rewards(db, job_id).items())
-        click.echo(f"  rewards: {said or 'none yet'}")
-    if hit := coverage.told(db, job):
-        click.echo(f"  target: {visible(hit)}")
-    rank = f", priority {job.priority}" if job.priority else ""
-    click.echo(f"  {job.spec.model} at {job.spec.endpoint}, {job.spec.concurrency} at a time{rank}")
-    if job.reason:
-        click.echo(f"  {job.reason}")
-    print_table(("attempts that ended", "n"), outcomes.items())
-    if faults:
+    for line in _told(found):
+        click.echo(line)
+    print_table(("attempts that ended", "n"), found.outcomes.items())
+    if found.failures:
+        print_table(("failed", "first", "why"), ((one.n, f"task {one.ord}", one.why) for one in found.failures))
+    if found.faults:
         print_table(
             ("task", "try", "outcome", "status", "message"),
-            ((a.ord, a.n, a.outcome, a.status_code, a.message or "") for a in faults),
+            ((a.ord, a.n, a.outcome, a.status_code, a.message or "") for a in found.faults),
         )
-    if story := jobs.log(db, job_id):
-        print_table(("when", "what happened"), ((time.strftime("%d %H:%M:%S", time.localtime(t)), s) for t, s in story))
+    if found.story:
+        print_table(
+            ("when", "what happened"), ((time.strftime("%d %H:%M:%S", time.localtime(t)), s) for t, s in found.story)
+        )
+
+
+def _told(found: progress.Standing) -> Iterator[str]:
+    """How a job stands, what it costs and what came of it, a line each."""
+    job = found.job
+    yield f"job {job.id}: {job.kind}, {job.status}{', demo' if job.spec.demo else ''}"
+    if job.reason:
+        yield f"  {visible(job.reason)}"
+    yield f"  {job.done} of {job.target} done, {job.failed} failed, {job.in_flight} in flight"
+    cached = f" ({job.tokens_cached / job.tokens_in:.0%} from a cache)" if job.tokens_in else ""
+    yield f"  {job.tokens_in} tokens in{cached}, {job.tokens_out} out"
+    for line in _cost(job, found.costs):
+        yield f"  {line}"
+    if job.kind == "prefilter":
+        said = ", ".join(f"{n} {opinion}" for opinion, n in sorted(found.verdicts.items()))
+        yield f"  verdicts: {said or 'none yet'}"
+    elif job.kind == "synthesize" and job.done:
+        yield f"  diversity {1 - job.copies / job.done:.0%}: {job.copies} near-duplicates among {job.done} episodes"
+    elif job.kind in ("rollout", "judge"):
+        yield f"  rewards: {progress.rewards_line(found.rewards) or 'none yet'}"
+        yield from (f"  {visible(progress.agreement_line(one))}" for one in found.agreements)
+    if found.hit:
+        yield f"  target: {visible(found.hit)}"
+    rank = f", priority {job.priority}" if job.priority else ""
+    yield f"  {job.spec.model} at {job.spec.endpoint}, {job.spec.concurrency} at a time{rank}"
 
 
 def _cost(job: Job, told: costs.Costs) -> Iterator[str]:
@@ -238,7 +249,7 @@ def _cost(job: Job, told: costs.Costs) -> Iterator[str]:
         return
     budget = "no budget" if job.spec.budget_usd is None else f"budget ${job.spec.budget_usd:.2f}"
     yield f"cost {dollars(told.total - told.estimated)} known + {dollars(told.estimated)} estimated, {budget}"
-    result = {"prefilter": "seed", "resimulate": "end", "judge": "verdict"}.get(job.kind, "episode")
+    result = progress.RESULTS.get(job.kind, "episode")
     each = (("attempt", told.per_attempt), (result, told.per_result), ("approved episode", told.per_approved))
     if shown := [f"{dollars(nano)} per {what}" for what, nano in each if nano is not None]:
         yield ", ".join(shown)

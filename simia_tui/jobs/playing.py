@@ -52,8 +52,13 @@ from simia_tui.store.judgements import Judgement, Played
 from simia_tui.store.tasks import MAX_ATTEMPTS, Result, Task
 
 T = TypeVar("T")
-Role = Literal["agent", "simulator", "user", "judge"]
-_TEMPLATES: dict[Role, str] = {"simulator": "simulate_tool", "user": "simulate_user", "judge": "judge"}
+Role = Literal["agent", "simulator", "user", "judge", "judge2"]
+_TEMPLATES: dict[Role, str] = {
+    "simulator": "simulate_tool",
+    "user": "simulate_user",
+    "judge": "judge",
+    "judge2": "judge",
+}
 _SHORT = "The budget leaves nothing for a further request of this episode."
 CALLS = 200
 """About how many requests an episode takes at most; so much more may be asked of its task before it is given up."""
@@ -87,6 +92,8 @@ class Playing(Work):
         self.journal, spec = journal, self.spec
         self.lines: dict[str, Line] = {}
         for role in ("agent", *_TEMPLATES):
+            if role == "judge2" and not spec.second_share:
+                continue
             asked: AskedSpec = spec if role == "agent" else spec.parts.get(role, spec)
             own = client if asked is spec else await stack.enter_async_context(self._client(asked, stack))
             rank = (-self._job.priority, self._job.id)
@@ -126,7 +133,8 @@ class Playing(Work):
         table = Table(self, task, await self.surely(partial(calls.answered, task=task)))
         self._tables[task.ord] = table
         pack = self._pack(seed.domain)
-        judge = Judge(table.part("judge"), pack, samples=self.spec.judge_samples)
+        second = table.part("judge2") if self.spec.second_share else None
+        judge = Judge(table.part("judge"), pack, self.spec.judge_samples, second, self.spec.second_share)
         cast = cast_of(pack, table.part("simulator"), table.part("user"), judge)
         policy = agent.Agent(partial(table.request, "agent"))
         table.rollout = rollout = await play(policy, Environment(cast), wanted)
@@ -172,6 +180,8 @@ class Playing(Work):
         by = self.lines["judge"].spec.model if verdict.by == "judge" else "rule"
         record = rollout.model_dump(mode="json", include={"ending", "ledger", "log", "asked", "steps"})
         said = verdict.model_dump(mode="json", exclude_defaults=True)
+        if verdict.second is not None:
+            said["second_by"] = self.lines["judge2"].spec.model
         return Played(record, Judgement(rollout.reward, said, by, asked.prompt_version if asked else ""))
 
     def given_up(

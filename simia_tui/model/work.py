@@ -119,7 +119,7 @@ class ResimulateSpec(RequestSpec):
     most_copies: float | None = None
 
 
-Part = Literal["simulator", "user", "judge"]
+Part = Literal["simulator", "user", "judge", "judge2"]
 """Who else has a part in an episode that is played; the agent is whom the spec itself names."""
 
 
@@ -127,7 +127,8 @@ class RolloutSpec(RequestSpec):
     """What a rollout job was asked for: episodes that start like seeds, played turn by turn.
 
     The agent is whom the spec itself names; `parts` says who plays tools and user and who judges. `error_rate` is the
-    share (0 to 1) of well-formed calls that fail for no reason of theirs; the judge is asked `judge_samples` times.
+    share (0 to 1) of well-formed calls that fail for no reason of theirs; the judge is asked `judge_samples` times, and
+    `judge2` about `second_share` (0 to 1) of the episodes.
     """
 
     kind: Literal["rollout"] = "rollout"
@@ -136,6 +137,7 @@ class RolloutSpec(RequestSpec):
     feedback: Literal["rich", "terse", "binary"] = "rich"
     error_rate: float = Field(default=0.0, ge=0.0, le=1.0)
     judge_samples: int = Field(default=1, ge=1)
+    second_share: float = Field(default=0.0, ge=0.0, le=1.0)
     max_tries: int = 3
     max_tokens: int = 4000
     timeout_s: float = 300.0
@@ -280,7 +282,8 @@ class TrainSpec(Record):
     `judging` group asks for one ranking of each group instead of a verdict on each episode. `single_turn` plays single
     turns of the export's trajectories instead of episodes, and asks nobody (after PivotRL, arXiv 2603.21383).
     `mcp` is the command of an MCP server; the tools that it has are executed by it, the others are simulated.
-    `arena` names the factory of the environment as `package.module:function`; None takes the simulated one.
+    `judge2` is the endpoint that is asked for a second opinion on a `second_share` (0 to 1) of the judged episodes; it
+    has no vote. `arena` names the factory of the environment as `package.module:function`; None: the simulated one.
     """
 
     method: Literal["sft", "grpo"] = "sft"
@@ -316,6 +319,8 @@ class TrainSpec(Record):
     single_turn: bool = False
     mcp: str | None = None
     arena: str | None = None
+    judge2: AskedSpec | None = None
+    second_share: float = 0.0
 
 
 class Run(Record):

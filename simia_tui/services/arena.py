@@ -9,8 +9,8 @@ from typing import Any, Self
 from simia_tui.demo import roles
 from simia_tui.demo.errands import Errand, errands
 from simia_tui.domains import Pack, load
-from simia_tui.llm import Client, Endpoint, Message, Reply
-from simia_tui.model import Outcome, TrainSpec, Trajectory, Turn, content_hash
+from simia_tui.llm import Client, Endpoint, Message, Reply, endpoint_of
+from simia_tui.model import AskedSpec, Outcome, TrainSpec, Trajectory, Turn, content_hash
 from simia_tui.settings import DEMO
 from simia_tui.simulate.ask import Asking
 from simia_tui.simulate.controls import Controls, Task
@@ -77,17 +77,26 @@ class SimulatedArena:
         self._controls = Controls(max_steps=settled.max_turns)
         self._packs: dict[str, Pack] = {}
         self._ask = ask_with
+        self._second: Ask | None = None
         self._executed: Mapping[str, ToolBackend] = {}
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as opened:
             if self._ask is None:
                 self._ask = Asking(await opened.enter_async_context(self._client()))
+            if self._spec.judge2 is not None:
+                self._second = await self._second_judge(self._spec.judge2, opened)
             if self._spec.mcp is not None:
                 tools = await opened.enter_async_context(McpTools(stdio(self._spec.mcp)))
                 self._executed = dict.fromkeys(tools.names, tools)
             self._opened = opened.pop_all()
         return self
+
+    async def _second_judge(self, asked: AskedSpec, opened: AsyncExitStack) -> Ask:
+        if asked.base_url is None:
+            return demo_model(self._spec.random_seed)
+        client = Client(endpoint_of(asked), self._spec.concurrency)
+        return Asking(await opened.enter_async_context(client))
 
     def _client(self) -> Client:
         spec = self._spec
@@ -116,8 +125,9 @@ class SimulatedArena:
         if domain not in self._packs:
             self._packs[domain] = load(domain, self._roots)
         pack = self._packs[domain]
-        judge: Judging = Judge(self._ask, pack, samples=self._spec.judge_samples)
-        if self._spec.judging == "group":
+        spec = self._spec
+        judge: Judging = Judge(self._ask, pack, spec.judge_samples, self._second, spec.second_share)
+        if spec.judging == "group":
             judge = GroupJudge(self._ask, pack, members, judge)
         return replace(cast_of(pack, self._ask, self._ask, judge), special=lambda task: self._executed)
 

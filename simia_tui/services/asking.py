@@ -59,6 +59,27 @@ def who(settings: Settings, *roles: Role) -> str:
     return f"{said[:1].upper()}{said[1:]}"
 
 
+SECOND_SHARE = 0.1
+"""Of the episodes that a judge is asked about: the second one is asked about these too, unless it is said otherwise."""
+
+
+def second_share(settings: Settings, wanted: float | None) -> float:
+    """About which share of the episodes (0 to 1) the second judge is asked; none where the settings name no `judge2`.
+
+    Raises:
+        UsageError: a share is wanted, but there is no second judge, or it is no share.
+    """
+    if settings.roles.judge2 is None:
+        if wanted:
+            raise UsageError("No second judge is set up; name an endpoint as judge2 under [roles] in simia.toml.")
+        return 0.0
+    if wanted is None:
+        return SECOND_SHARE
+    if not 0 <= wanted <= 1:
+        raise UsageError("The share of a second judge is a number from 0 to 1.")
+    return wanted
+
+
 def asked_of(settings: Settings, role: Role, model: str | None = None) -> dict[str, Any]:
     """The fields of a spec that say whom a job asks: the endpoint of `role` (or another `model` of it), or the demo.
 
@@ -80,6 +101,16 @@ def asked_of(settings: Settings, role: Role, model: str | None = None) -> dict[s
     if model is not None:
         raise UsageError(f"No endpoint is set up, so {model} cannot be asked; add one to simia.toml or unset --model.")
     return {"price": DEMO_PRICE}
+
+
+def part_of(settings: Settings, role: Role) -> AskedSpec:
+    """Whom a job or a run asks as `role`.
+
+    Raises:
+        UsageError: the settings describe no whole endpoint.
+    """
+    fields = asked_of(settings, role)
+    return AskedSpec.model_validate({name: fields[name] for name in AskedSpec.model_fields if name in fields})
 
 
 def require_price(spec: AskedSpec) -> None:

@@ -1,5 +1,6 @@
 """Queueing jobs that play episodes turn by turn, and jobs that judge episodes anew."""
 
+import random
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +10,9 @@ from simia_tui.checks import Hints, pipeline
 from simia_tui.errors import UsageError
 from simia_tui.model import AskedSpec, Job, JudgeSpec, Part, RolloutSpec, Trajectory
 from simia_tui.services import processes
-from simia_tui.services.asking import addressed, asked_of, require_count, require_price
+from simia_tui.services.asking import addressed, part_of, require_count, require_price, second_share
 from simia_tui.services.synthesis import draw
-from simia_tui.settings import Role, Settings
+from simia_tui.settings import Settings
 from simia_tui.store import New, Query, Workspace, jobs, judgements, trajectories
 
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -22,13 +23,14 @@ class Plan:
     """A job that is ready to be queued: its spec, and the seed or episode of each task.
 
     With `errands` these are numbers of errands of the demo's library, which come into the workspace with the job.
-    `left_out` counts episodes that matched and need no judge.
+    `left_out` counts episodes that matched and need no judge. `second` is the job of a second judge.
     """
 
     spec: RolloutSpec | JudgeSpec
     chosen: list[int]
     left_out: int = 0
     errands: bool = False
+    second: "Plan | None" = None
 
     @property
     def distinct(self) -> int:
@@ -41,7 +43,8 @@ class Plan:
         spec, n = self.spec, len(self.chosen)
         if not isinstance(spec, RolloutSpec):
             ruled = f"; {self.left_out:,} more have the reward 0 by rule" if self.left_out else ""
-            return f"{n:,} verdicts on {self.distinct:,} episodes by {spec.model}{ruled}"
+            second = f", {len(self.second.chosen):,} by {self.second.spec.model}" if self.second is not None else ""
+            return f"{n:,} verdicts on {self.distinct:,} episodes by {spec.model}{second}{ruled}"
         others = ", ".join(f"{part.model} as {name}" for name, part in spec.parts.items())
         cast = f"{spec.model}{f' with {others}' if others else ' in all parts'}"
         source = "errands of the demo's library" if self.errands else "seeds"
@@ -55,12 +58,14 @@ def plan_rollouts(
     *,
     domain: str | None = None,
     model: str | None = None,
+    share: float | None = None,
     **fields: Any,
 ) -> Plan:
     """A job of `n` episodes over the approved seeds (of `domain`), each used about equally often.
 
-    `model` is another model of the agent's endpoint; `fields` are further ones of the spec. Where all parts are played
-    by the offline demo, the seeds are errands of its own library.
+    `model` is another model of the agent's endpoint; a second judge is asked about a `share` of the episodes (see
+    `asking.second_share`); `fields` are further ones of the spec. Where all parts are played by the offline demo, the
+    seeds are errands of its own library.
 
     Raises:
         UsageError: a number makes no sense, no seed is approved or none begins with a user, the settings describe no
@@ -69,8 +74,9 @@ def plan_rollouts(
     require_count(n)
     if fields.get("judge_samples", 1) % 2 == 0:
         raise UsageError("The judge must be asked an odd number of times, so that there is a majority.")
-    spec = addressed(RolloutSpec(domain=domain, **fields), settings, "agent", model)
-    parts = {part: _part(settings, part) for part in PARTS}
+    spec = RolloutSpec(domain=domain, second_share=second_share(settings, share), **fields)
+    spec = addressed(spec, settings, "agent", model)
+    parts = {part: part_of(settings, part) for part in PARTS if part != "judge2" or spec.second_share}
     if spec.budget_usd is not None:
         for part in parts.values():
             require_price(part)
@@ -78,11 +84,6 @@ def plan_rollouts(
     errands = spec.demo and all(part.base_url is None for part in parts.values())
     chosen = _errands() if errands else _playable(db, domain)
     return Plan(spec, draw(chosen, n, spec.random_seed), errands=errands)
-
-
-def _part(settings: Settings, role: Role) -> AskedSpec:
-    fields = asked_of(settings, role)
-    return AskedSpec.model_validate({name: fields[name] for name in AskedSpec.model_fields if name in fields})
 
 
 def _same(part: AskedSpec, spec: RolloutSpec) -> bool:
@@ -135,11 +136,13 @@ def plan_judgements(
     *,
     model: str | None = None,
     samples: int = 1,
+    share: float | None = None,
     **fields: Any,
 ) -> Plan:
     """A job that has every episode that `query` matches judged `samples` times.
 
-    Those whose end was the agent's own doing are left out: their reward is 0 by rule, whoever judges.
+    Those whose end was the agent's own doing are left out: their reward is 0 by rule, whoever judges. A second judge is
+    asked about a `share` of them (see `asking.second_share`), in a job of its own.
 
     Raises:
         UsageError: a number makes no sense, nothing matches, or the settings describe no whole endpoint.
@@ -152,14 +155,30 @@ def plan_judgements(
     chosen = [pk for pk in matched if pk not in ruled]
     if not chosen:
         raise UsageError("No episode matches that a judge could be asked about; `simia episodes list` shows them.")
-    return Plan(spec, [pk for pk in chosen for _ in range(samples)], len(matched) - len(chosen))
+    tasks = [pk for pk in chosen for _ in range(samples)]
+    asked = _drawn(db, chosen, second_share(settings, share))
+    if not asked:
+        return Plan(spec, tasks, len(matched) - len(chosen))
+    other, usd = JudgeSpec(domain=query.domain, **fields), spec.budget_usd
+    if usd is not None:
+        spec = spec.replace(budget_usd=usd * len(tasks) / (len(tasks) + len(asked)))
+        other = other.replace(budget_usd=usd * len(asked) / (len(tasks) + len(asked)))
+    return Plan(spec, tasks, len(matched) - len(chosen), second=Plan(addressed(other, settings, "judge2"), asked))
 
 
-def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan, priority: int = 0) -> Job:
-    """Queues the job and sees to it that a worker is there; one of a higher priority goes first."""
-    job = jobs.create(db, planned.spec, stocked(db, planned).chosen, priority)
+def _drawn(db: sqlite3.Connection, pks: Sequence[int], share: float) -> list[int]:
+    """The episodes that a second judge is asked about; by their content, as while they are played."""
+    if not share:
+        return []
+    return [row.pk for row in trajectories.rows(db, pks) if random.Random(row.id).random() < share]
+
+
+def queue(workspace: Workspace, db: sqlite3.Connection, planned: Plan, priority: int = 0) -> list[Job]:
+    """Queues the job, and that of a second judge; a higher priority goes first. Sees to it that a worker is there."""
+    plans = [planned, *([planned.second] if planned.second is not None else [])]
+    queued = [jobs.create(db, plan.spec, stocked(db, plan).chosen, priority) for plan in plans]
     processes.start_worker(workspace)
-    return jobs.job(db, job)
+    return [jobs.job(db, job) for job in queued]
 
 
 def stocked(db: sqlite3.Connection, planned: Plan) -> Plan:

@@ -11,6 +11,7 @@ from simia_tui.errors import SimiaError, UsageError
 from simia_tui.evaluation.interval import Share, wilson
 from simia_tui.model import Export, Metric, Run, RunStatus, TrainSpec
 from simia_tui.services import processes
+from simia_tui.services.asking import part_of, second_share
 from simia_tui.settings import Settings
 from simia_tui.store import Workspace, runs, trajectories
 
@@ -121,12 +122,17 @@ def start_run(workspace: Workspace, db: sqlite3.Connection, export: Export, spec
     return _launch(workspace, db, run)
 
 
-def simulated(settings: Settings, spec: TrainSpec, model: str | None = None) -> TrainSpec:
+def simulated(settings: Settings, spec: TrainSpec, model: str | None = None, share: float | None = None) -> TrainSpec:
     """The spec with the endpoint that the settings name for tools, user and judge; the offline demo where none is set.
 
+    A second judge is asked about a `share` of the episodes, see `asking.second_share`.
+
     Raises:
-        UsageError: the settings describe no whole endpoint, or a model is named and there is no endpoint.
+        UsageError: the settings describe no whole endpoint, a model is named and there is no endpoint, or a share and
+            there is no second judge.
     """
+    if second := second_share(settings, share):
+        spec = spec.replace(judge2=part_of(settings, "judge2"), second_share=second)
     endpoint = settings.simulator()
     if endpoint is None:
         if model is not None:

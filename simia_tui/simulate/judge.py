@@ -151,10 +151,10 @@ class Judge:
             return known
         request = Request("judge", Fault.JUDGE, self.prompt(case), self._template.version, VERDICT)
         turns = len(case.trajectory.turns)
-        asks = [self._ask] * self._samples
+        asks = [(self._ask, request)] * self._samples
         if self._second is not None and random.Random(case.trajectory.id).random() < self._share:
-            asks.append(self._second)
-        asked = await asyncio.gather(*(self._sample(ask, request, turns, record) for ask in asks))
+            asks.append((self._second, request._replace(role="judge2")))
+        asked = await asyncio.gather(*(self._sample(ask, said, turns, record) for ask, said in asks))
         return _counted(asked[: self._samples], asked[self._samples :])
 
     async def _sample(self, ask: Ask, request: Request, turns: int, record: list[AskedCall]) -> Sample | SimulatorFault:

@@ -79,6 +79,41 @@ def lost_by_rule(db: sqlite3.Connection) -> set[int]:
     return {pk for (pk,) in found.fetchall()}
 
 
+class Agreement(NamedTuple):
+    """How often two judges gave the same reward to the same body: `agreed` of `n`."""
+
+    by: str
+    other: str
+    n: int
+    agreed: int
+
+
+_PAIRS = """
+WITH mine AS (
+  SELECT trajectory, revision, asked_by AS judge, round(avg(reward)) AS reward FROM judgements
+  WHERE job = :job AND reward IS NOT NULL AND asked_by <> 'rule' GROUP BY 1, 2, 3
+), others AS (
+  SELECT j.trajectory, j.revision, j.asked_by AS judge, round(avg(j.reward)) AS reward
+  FROM judgements j JOIN (SELECT DISTINCT trajectory FROM mine) USING (trajectory)
+  WHERE j.job IS NOT :job AND j.reward IS NOT NULL AND j.asked_by <> 'rule' GROUP BY 1, 2, 3
+  UNION ALL
+  SELECT trajectory, revision, verdict ->> '$.second_by', verdict ->> '$.second.reward' FROM judgements
+  WHERE job = :job AND verdict ->> '$.second.reward' IS NOT NULL
+)
+SELECT mine.judge, others.judge, count(*), sum(mine.reward = others.reward)
+FROM mine JOIN others USING (trajectory, revision) WHERE mine.judge <> others.judge
+GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
+"""
+
+
+def agreements(db: sqlite3.Connection, job: int) -> list[Agreement]:
+    """How far the judge of a job agrees with other judges of the same bodies, the most pairs first.
+
+    Of several verdicts of one judge on one body the majority counts.
+    """
+    return [Agreement(*values) for values in db.execute(_PAIRS, {"job": job}).fetchall()]
+
+
 def rewards(db: sqlite3.Connection, job: int) -> dict[str, int]:
     """How often the judgements of a job gave each reward; those without one count as `invalid`."""
     found = db.execute(

@@ -94,4 +94,7 @@ class Keeper:
         verdict: dict[str, Any] = record.pop("verdict")
         asked: dict[str, Any] = next((one for one in record.get("asked", ()) if one["role"] == "judge"), {})
         by = "rule" if verdict.get("by") == "rule" else asked.get("model") or self._record.run.spec.endpoint
+        if verdict.get("second") is not None:
+            second: dict[str, Any] = next((one for one in record.get("asked", ()) if one["role"] == "judge2"), {})
+            verdict["second_by"] = second.get("model") or "judge2"
         return Played(record, Judgement(rollout.result.reward, verdict, by, asked.get("prompt_version", "")))

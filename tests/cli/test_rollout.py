@@ -38,12 +38,25 @@ def test_the_demo_plays_and_judges(simia: Callable[..., tuple[int, str, str]]) -
     assert {part["role"] for part in costs["parts"]} == {"agent", "simulator", "user", "judge"}
 
 
+def test_a_second_judge_is_asked_where_the_settings_name_one(
+    workspace: Workspace, simia: Callable[..., tuple[int, str, str]]
+) -> None:
+    (workspace.root / "simia.toml").write_text('[roles]\njudge2 = "demo"\n')
+    _, out, _ = simia("rollout", "-n", "2", "--demo", "--second-share", "1", "--wait", "--json")
+    played = json.loads(out)["job"]
+    code, out, _ = simia("jobs", "show", str(played), "--json")
+    assert "judge2" in {part["role"] for part in json.loads(out)["costs"]["parts"]}
+    code, out, _ = simia("judge", "--demo", "--where", f"job:{played}", "--second-share", "1", "--wait", "--json")
+    assert (code, json.loads(out)["second"]) == (0, played + 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["rollout", "-n", "0", "--demo"], "at least 1"),
         (["rollout", "-n", "1", "--demo", "--judge-samples", "2"], "odd number"),
         (["rollout", "-n", "1", "--demo", "--budget", "-1"], "more than 0"),
+        (["rollout", "-n", "1", "--demo", "--second-share", "0.5"], "judge2"),
         (["judge", "--demo"], "No episode matches"),
         (["judge", "--demo", "--samples", "0"], "at least 1"),
         (["synthesize", "-n", "1", "--demo", "--batch"], "approved"),

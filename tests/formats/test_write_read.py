@@ -34,7 +34,11 @@ TEXT = ANY | HOSTILE
 PLAIN = TEXT.filter(lambda text: bool(text.strip()) and "<" not in text and not text.startswith(("\n", "\r")))
 PLAIN = PLAIN.filter(lambda text: not re.search(r"\n\n|^\s|\s$", text))
 SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
-ARGUMENTS = st.dictionaries(TEXT, SCALAR | st.lists(SCALAR, max_size=2), max_size=2)
+WIDE = st.sampled_from([10**25, -(2**63), 2**64, 1e308, 5e-324, -0.0, 0.1 + 0.2])
+NESTED = st.recursive(
+    SCALAR | WIDE, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2), max_leaves=6
+)
+ARGUMENTS = st.dictionaries(TEXT, NESTED, max_size=2)
 SPECS = st.builds(
     ToolSpec,
     name=ANY,

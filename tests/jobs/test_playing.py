@@ -16,8 +16,9 @@ from simia_tui.demo.server import DemoServer
 from simia_tui.jobs import worker
 from simia_tui.model import Job, JobStatus, RolloutSpec
 from simia_tui.services import rollouts
-from simia_tui.settings import Settings
+from simia_tui.settings import EndpointSettings, Price, RoleSettings, Settings
 from simia_tui.store import Query, Workspace, books, costs, jobs, judgements, trajectories
+from simia_tui.store.judgements import Agreement
 
 PRICE = {"input": 1.0, "cached": 0.1, "output": 10.0}
 ROLES = {"agent", "simulator", "user", "judge"}
@@ -223,6 +224,40 @@ def test_episodes_are_judged_anew_and_nothing_is_decided(bench: Bench) -> None:
     assert [said.by for said in judgements.judgements(bench.db, pk)] == ["stub-1", "judge-2", "judge-2"]
     assert trajectories.rows(bench.db, [pk])[0].status == "pending"
     assert bench.one("SELECT count(*) FROM decisions") == 0
+
+
+def test_a_second_judge_is_heard_on_what_is_played_and_the_two_are_compared(
+    bench: Bench, faultserver: ModuleType
+) -> None:
+    def harsh(ord_: int) -> dict[str, Any]:
+        verdict = {"reward": ord_ % 2, "reasoning": "I see it otherwise.", "evidence_turns": []}
+        return dict(faultserver.completion(content=json.dumps(verdict)))
+
+    with faultserver.FaultServer(reply=harsh) as other:
+        parts = {"judge2": bench.asked(other.base_url, model="judge-2")}
+        job = bench.work(bench.queue(4, parts=parts, second_share=1.0))
+        assert (job.status, job.done, rollouts.rewards(bench.db, job.id)) == (JobStatus.DONE, 4, (4, 0, 0))
+    assert judgements.agreements(bench.db, job.id) == [Agreement("stub-1", "judge-2", 4, 2)]
+    assert bench.one("SELECT count(*) FROM attempts WHERE role = 'judge2' AND model = 'stub-1'") == 4
+    assert {part.role for part in costs.costs(bench.db, job.id).parts} == ROLES | {"judge2"}
+
+
+def test_a_second_judge_has_a_job_of_its_own_on_a_share_of_what_is_judged_anew(bench: Bench) -> None:
+    played = bench.work(bench.queue(4))
+    of = {"stub": EndpointSettings(name="stub", base_url=bench.server.base_url, model="stub-1", price=Price(**PRICE))}
+    of |= {"other": of["stub"].replace(name="other", model="judge-2")}
+    settings = Settings(endpoint=of, roles=RoleSettings(simulator="stub", judge2="other"))
+    query = Query.parse("episode", f"job:{played.id}")
+    planned = rollouts.plan_judgements(bench.db, settings, query, share=1.0, samples=3, budget_usd=8.0)
+    assert planned.second is not None and planned.second.spec.model == "judge-2"
+    assert (planned.spec.budget_usd, planned.second.spec.budget_usd) == (6.0, 2.0)
+    assert "12 verdicts on 4 episodes by stub-1, 4 by judge-2" in planned.said
+    few = rollouts.plan_judgements(bench.db, settings, query, share=0.5).second
+    assert few is not None and set(few.chosen) < set(planned.chosen), "drawn by content"
+    for plan in (planned, planned.second):
+        assert bench.work(jobs.create(bench.db, plan.spec, plan.chosen)).status is JobStatus.DONE
+    assert judgements.agreements(bench.db, played.id + 1) == [Agreement("stub-1", "judge-2", 4, 4)]
+    assert judgements.agreements(bench.db, played.id + 2) == [Agreement("judge-2", "stub-1", 4, 4)]
 
 
 def test_a_verdict_that_cannot_be_read_is_none(bench: Bench, faultserver: ModuleType) -> None:

@@ -1,6 +1,8 @@
 """A resimulate job: new ends as proposals that leave the episode as it is until somebody decides."""
 
 import json
+import os
+import signal
 import sqlite3
 from pathlib import Path
 from types import ModuleType
@@ -28,12 +30,12 @@ class Going:
 
 
 class Room:
-    """A workspace with one seed and three episodes made from it."""
+    """A workspace with one seed and some episodes made from it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, n: int = 3) -> None:
         self.workspace = Workspace.create(root)
         self.db = self.workspace.connect()
-        seed, *made = demo.seeds(4, 1)
+        seed, *made = demo.seeds(n + 1, 1)
         (self.seed,) = trajectories.add(self.db, [New(seed, seed)]).pks
         news = [New(one, one, kind="episode", source="synthetic", seed=self.seed) for one in made]
         self.pks = trajectories.add(self.db, news).pks
@@ -119,6 +121,41 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_and_then_given_up(room: 
     one = remakes.current(room.db, room.pks[1])
     assert one is not None and one.stage is Stage.FAILED and "does not go on" in str(one.problem)
     assert room.plan({room.pks[1]: Place(2)}).wishes, "after a failure it can be asked for again"
+
+
+def test_kill_9_leaves_each_episode_with_one_new_end(
+    tmp_path: Path, killing: ModuleType, faultserver: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simia_tui.services.processes.start_worker", lambda workspace: None)
+    room = Room(tmp_path / "w", 40)
+    before = {pk: (trajectories.get(room.db, pk), bodies(room.db, pk)) for pk in room.pks}
+    with faultserver.FaultServer(reply=lambda ord_: faultserver.completion(content=ANSWER)) as server:
+        planned = served(room, server.base_url).plan({pk: Place(1) for pk in room.pks}, concurrency=8)
+        job = resimulation.queue(room.workspace, room.db, planned, "tester").id
+        server.hold_after(20)
+        with killing.Nursery(room.workspace) as nursery:
+            process = nursery.start()
+            while jobs.job(room.db, job).done < 12:
+                os.kill(process, 0)
+            os.kill(process, signal.SIGKILL)
+            assert nursery.ended() == signal.SIGKILL
+            server.release()
+            in_flight = jobs.job(room.db, job).in_flight
+            landed = {one.trajectory: one.proposed for one in remakes.of_job(room.db, job) if one.proposed is not None}
+            assert in_flight > 0 and 12 <= len(landed) <= 20
+            nursery.start()
+            assert nursery.ended() == 0
+    ended = jobs.job(room.db, job)
+    assert (ended.status, ended.done, ended.failed, ended.in_flight) == (JobStatus.DONE, 40, 0, 0)
+    assert jobs.outcome_counts(room.db, job) == {"ok": 40, "lost": in_flight}
+    assert books.audit(room.db, job) == []
+    made = remakes.of_job(room.db, job)
+    assert sorted(one.trajectory for one in made) == sorted(room.pks)
+    assert all(one.stage is Stage.LANDED for one in made)
+    assert landed.items() <= {one.trajectory: one.proposed for one in made}.items()
+    for pk, (body, stored) in before.items():
+        assert trajectories.get(room.db, pk) == body
+        assert bodies(room.db, pk)[: len(stored)] == stored and len(bodies(room.db, pk)) == len(stored) + 1
 
 
 @pytest.mark.parametrize(("fault", "stage"), [("http_400", Stage.FAILED), ("http_401", Stage.ASKED)])

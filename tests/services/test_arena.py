@@ -7,7 +7,7 @@ from simulate.test_mcp import Server, text
 
 from simia_tui.demo.errands import Errand, errands, served_by
 from simia_tui.llm import Reply
-from simia_tui.model import Fault, Outcome, TrainSpec, Trajectory, Turn
+from simia_tui.model import AskedSpec, Fault, Outcome, TrainSpec, Trajectory, Turn
 from simia_tui.services import arena
 from simia_tui.store import Workspace
 from simia_tui.training.practice import Practice
@@ -86,6 +86,19 @@ async def test_the_tools_of_an_mcp_server_are_executed(workspace: Workspace, mon
         reaction = await episode.step(served_by(ERRAND)[1])
         assert server.open == 1 and commands == ["python desk.py"]
     assert reaction.turns[0].content == '{"member_id": "M-1"}' and server.open == 0
+
+
+async def test_a_second_judge_is_heard_in_practice(workspace: Workspace) -> None:
+    spec = SPEC.replace(judge2=AskedSpec(), second_share=1.0)
+    made = arena.SimulatedArena(workspace, spec, Practice(max_turns=12), [arena.as_task(ERRAND)], arena.demo_model(0))
+    async with made as opened:
+        (episode,) = await opened.group(0, 1)
+        for turn in served_by(ERRAND):
+            if (await episode.step(turn)).done:
+                break
+        played = await episode.finish()
+    assert played.record["verdict"]["second"]["reward"] == played.reward == 1
+    assert [one["model"] for one in played.record["asked"] if one["role"] == "judge2"] == ["simia-demo"]
 
 
 def test_the_demo_plays_its_own_errands_where_the_export_has_none(

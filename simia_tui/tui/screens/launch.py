@@ -74,7 +74,7 @@ class _ByParts(JobDialog[rollouts.Plan]):
         return f"{planned.said}. {forecasts.outlook(db, planned.spec, len(planned.chosen))}"
 
     def queue(self, db: Connection, planned: rollouts.Plan, priority: int) -> str:
-        job = rollouts.queue(self.bench.workspace, db, planned, priority)
+        job, *_ = rollouts.queue(self.bench.workspace, db, planned, priority)
         return f"Job {job.id}: {planned.said}."
 
 
@@ -84,7 +84,8 @@ class RolloutDialog(_ByParts):
     HEADING = "Have an agent play episodes"
 
     def intro(self) -> str:
-        cast = who(self.bench.settings, "agent", *rollouts.PARTS)
+        settings = self.bench.settings
+        cast = who(settings, "agent", *(part for part in rollouts.PARTS if part != "judge2" or settings.roles.judge2))
         return f"{cast}. Turn by turn, until the user is content or the agent gives up; then the judge rewards."
 
     def fields(self) -> Sequence[Field]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from simia_tui.model import NANO, Job, JobStatus
-from simia_tui.services.progress import Standing
+from simia_tui.services.progress import RESULTS, Standing, agreement_line, rewards_line
 from simia_tui.tui.state.rates import Rate
 from simia_tui.tui.text import clip, fit, visible, wrap
 from simia_tui.tui.widgets.bar import bar, duration, money
@@ -14,8 +14,6 @@ from simia_tui.tui.widgets.turn_lines import GAP, Line, plural
 LABEL = 11
 """Cells of the words at the left edge."""
 BAR = 30
-RESULTS = {"prefilter": "verdict", "resimulate": "end", "judge": "judgement"}
-"""What one task of a kind brings; of the others an episode."""
 GOOD = ("ok", "pass")
 
 
@@ -59,54 +57,67 @@ def _why(job: Job, width: int, now: float, key_of: Callable[[str], str]) -> Iter
 def _facts(found: Standing, rate: Rate, now: float) -> Iterator[str]:
     job = found.job
     if rate.left is not None:
-        yield f"{'forecast':<{LABEL}}done at about {_clock(now + rate.left)}{_at_the_end(job)}"
+        yield f"{'forecast':<{LABEL}}done at about {_clock(now + rate.left)}{_at_the_end(found)}"
     if found.hit:
         yield f"{'target':<{LABEL}}{visible(found.hit)}"
     if not job.status.ended:
         at_work = f"worker process {found.worker}" if found.worker else "no worker at work"
         yield f"{'in flight':<{LABEL}}{job.in_flight} of {job.spec.concurrency}; {at_work}; priority {job.priority}"
-    yield f"{'cost':<{LABEL}}{_cost(job)}"
+    yield f"{'cost':<{LABEL}}{_cost(found)}"
     if each := _each(found):
         yield " " * LABEL + each
+    if parts := _parts(found):
+        yield f"{'requests':<{LABEL}}{parts}"
     cached = f" ({job.tokens_cached / job.tokens_in:.0%} cached)" if job.tokens_in else ""
     yield f"{'tokens':<{LABEL}}{job.tokens_in:,} in{cached}, {job.tokens_out:,} out"
     if job.kind == "synthesize" and job.done:
         near = f"{plural(job.copies, 'near-duplicate')} of {job.done:,}"
         yield f"{'diversity':<{LABEL}}{1 - job.copies / job.done:.0%}: {near}"
+    if found.rewards:
+        yield f"{'rewards':<{LABEL}}{rewards_line(found.rewards)}"
+    for agreement in found.agreements:
+        yield " " * LABEL + visible(agreement_line(agreement))
     versions = ", ".join(f"{kind} {version}" for kind, version in job.spec.prompts.items())
     asked = f"{visible(job.spec.model)} at {visible(job.spec.endpoint)}"
     yield f"{'model':<{LABEL}}{asked}; random seed {job.spec.random_seed}" + (f"; {versions}" if versions else "")
 
 
-def _at_the_end(job: Job) -> str:
+def _at_the_end(found: Standing) -> str:
     """What the whole job will have cost if it goes on as it does."""
-    if job.spec.demo or job.cost_nano is None or not job.done:
+    each = found.costs.per_result
+    if found.job.spec.demo or each is None:
         return ""
-    return f", at a cost of about {money(job.cost_nano / job.done * job.target / NANO)}"
+    return f", at a cost of about {money(each * found.job.target / NANO)}"
 
 
-def _cost(job: Job) -> str:
+def _cost(found: Standing) -> str:
     """What is known, what is estimated or in flight, and what may be spent."""
+    job, costs = found.job, found.costs
     if job.spec.demo:
         return "free"
-    if job.cost_nano is None:
+    if costs.total is None:
         return "unknown; no price is set for this model"
     budget = "no budget" if job.spec.budget_usd is None else f"budget {money(job.spec.budget_usd)}"
-    known, estimated = (job.cost_nano - job.estimated_nano) / NANO, job.estimated_nano / NANO
+    known, estimated = (costs.total - costs.estimated) / NANO, costs.estimated / NANO
     return f"{money(known)} known + {money(estimated)} estimated; {budget}"
 
 
 def _each(found: Standing) -> str:
     """What one result came to, and one that a reviewer approved."""
-    job, approved = found.job, found.statuses.get("approved", 0)
-    decided = f"{approved:,} of {sum(found.statuses.values()):,} approved" if found.statuses else ""
-    if job.spec.demo or job.cost_nano is None or not job.done:
+    costs, total = found.costs, sum(found.statuses.values())
+    decided = f"{costs.approved:,} of {total:,} approved" if total else ""
+    if found.job.spec.demo or costs.per_result is None:
         return decided
-    word = RESULTS.get(job.kind, "episode")
-    each = f"{money(job.cost_nano / job.done / NANO)} per {word}"
-    if approved:
-        return f"{each}, {money(job.cost_nano / approved / NANO)} per approved one ({decided})"
+    each = f"{money(costs.per_result / NANO)} per {RESULTS.get(found.job.kind, 'episode')}"
+    if costs.per_approved is not None:
+        return f"{each}, {money(costs.per_approved / NANO)} per approved one ({decided})"
     return f"{each}; {decided}" if decided else each
+
+
+def _parts(found: Standing) -> str:
+    """What each role's requests came to, where a job has roles."""
+    told = (part for part in found.costs.parts if part.role)
+    return "; ".join(f"{part.role} {part.attempts:,}, {money(part.cost_nano / NANO)}" for part in told)
 
 
 def _bars(title: str, counts: Mapping[str, int], width: int) -> list[Line]:

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from simia_tui.model import Attempt, Job, JobSpec, JobStatus, Outcome, PrefilterSpec, SynthesizeSpec
+from simia_tui.model import Attempt, Job, JobSpec, JobStatus, Outcome, PrefilterSpec, RolloutSpec, SynthesizeSpec
 from simia_tui.services.progress import Standing
+from simia_tui.store.costs import Costs, Part
+from simia_tui.store.judgements import Agreement
 from simia_tui.store.yields import Failed
 from simia_tui.tui.state.rates import Rate
 from simia_tui.tui.widgets.job_lines import job_lines
@@ -29,7 +31,8 @@ def standing(spec: JobSpec | None = None, **changes: object) -> Standing:
         "estimated_nano": 50_000_000,
     }
     job = Job.model_validate({"id": 3, "kind": spec.kind, "spec": spec.model_dump(), **values, **changes})
-    return Standing(job, {}, {}, {}, [], [], [], None, 77)
+    told = Costs(job.cost_nano, job.estimated_nano, 60, job.done, 0)
+    return Standing(job, told, {}, {}, {}, [], [], [], None, 77, {}, [])
 
 
 def text(found: Standing, width: int = 78, rate: Rate = UNKNOWN) -> str:
@@ -39,7 +42,8 @@ def text(found: Standing, width: int = 78, rate: Rate = UNKNOWN) -> str:
 
 
 def test_costs_are_told_apart_and_forecast() -> None:
-    found = standing()._replace(statuses={"approved": 10, "pending": 40})
+    found = standing()
+    found = found._replace(statuses={"approved": 10, "pending": 40}, costs=found.costs._replace(approved=10))
     shown = text(found, rate=Rate(2.0, 75.0))
     assert "$0.35 known + $0.0500 estimated; budget $5.00" in shown
     assert "$0.0080 per episode, $0.0400 per approved one (10 of 50 approved)" in shown
@@ -82,6 +86,18 @@ def test_a_prefilter_job_shows_verdicts_and_no_episodes() -> None:
     shown = text(found)
     assert "verdicts\n  pass        30" in shown and " 60%" in shown and "$0.0080 per verdict" in shown
     assert "near-duplicate" not in shown
+
+
+def test_a_rollout_job_shows_its_roles_rewards_and_how_far_judges_agree() -> None:
+    found = standing(RolloutSpec.model_validate(PAID))
+    parts = (Part("agent", "gpt-5", 300, 250_000_000), Part("judge", "gpt-5", 50, 150_000_000))
+    agreements = [Agreement("gpt-5", "judge-2", 20, 18)]
+    rewards = {"0": 3, "1": 46, "invalid": 1}
+    shown = text(found._replace(costs=found.costs._replace(parts=parts), rewards=rewards, agreements=agreements))
+    assert "requests   agent 300, $0.25; judge 50, $0.15" in shown
+    assert (
+        "rewards    3 of 0, 46 of 1, 1 invalid\n           gpt-5 agrees with judge-2 on 18 of 20: 90% (70-97)" in shown
+    )
 
 
 def test_a_job_of_the_demo_model_is_free_and_an_unknown_price_is_not() -> None:
