@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 from itertools import islice
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context, parent_process, resource_tracker
 from pathlib import Path
 from threading import Semaphore, Thread
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -57,6 +59,9 @@ class Rowwise(NamedTuple, Generic[T]):
             return
         # No more slices are under way than a few for each process, so that results never pile up.
         free = Semaphore(2 * workers)
+        # Where a screen stands for standard error that has no file, which the pool's watcher would be given.
+        with redirect_stderr(sys.__stderr__):
+            resource_tracker.ensure_running()
         # A fresh process shares nothing with this one: no thread that stands still, no lock of the database.
         with get_context("spawn").Pool(min(workers, len(pieces)), _begin, (self,)) as pool:
             try:

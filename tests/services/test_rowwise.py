@@ -1,6 +1,7 @@
 """Rows are worked on by one process or by several, with the same results in the same order."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,29 @@ def test_workers_end_when_their_owner_is_killed(tmp_path: Path) -> None:
     owner.kill()
     # The workers hold the other end: it is at its end when they are.
     owner.communicate(timeout=120)
+
+
+_UNDER_A_SCREEN = """
+import io, sys
+from pathlib import Path
+from rowwork import question
+from simia_tui.services.rowwise import Rowwise
+
+class Screen(io.StringIO):
+    def fileno(self):
+        return -1
+
+sys.stderr = Screen()
+print(len(list(Rowwise(Path(sys.argv[1]), "openai", "generic", question).results(2))))
+"""
+
+
+def test_processes_start_where_a_screen_stands_for_standard_error(tmp_path: Path) -> None:
+    path = lines(tmp_path / "rows")
+    command = [sys.executable, "-c", _UNDER_A_SCREEN, str(path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
+    assert done.stdout.strip() == "62"
 
 
 def stored(root: Path, path: Path, workers: int | None) -> list[object]:
