@@ -11,7 +11,7 @@ from simia_tui.errors import UsageError
 from simia_tui.model import Fault, Status
 from simia_tui.services import claims as opinions
 from simia_tui.store import claims, decisions, planted, trajectories
-from simia_tui.store.decisions import Undone, Verb
+from simia_tui.store.decisions import Told, Undone, Verb
 
 
 class Done(NamedTuple):
@@ -94,10 +94,11 @@ def decide_all(
     reviewer: str,
     fault: Fault | None = None,
     note: str | None = None,
+    told: Told | None = None,
 ) -> tuple[int | None, int]:
     """One decision on many, as one batch; what needs several opinions and what was planted is left out.
 
-    Returns the batch (None where nothing was left) and how many were decided on.
+    `told` learns how far it is. Returns the batch (None where nothing was left) and how many were decided on.
     """
     chosen = [pk for pk in pks if pk > 0]
     if verb != "reset":
@@ -105,10 +106,10 @@ def decide_all(
         chosen = [pk for pk in chosen if pk not in shared]
     if not chosen:
         return None, 0
-    return decisions.decide(db, chosen, verb, reviewer, fault, note), len(chosen)
+    return decisions.decide(db, chosen, verb, reviewer, fault, note, told=told), len(chosen)
 
 
-def undo(db: sqlite3.Connection, reviewer: str) -> Undone | None:
+def undo(db: sqlite3.Connection, reviewer: str, told: Told | None = None) -> Undone | None:
     """Takes back the reviewer's latest act that stands; None where there is none.
 
     Raises:
@@ -127,7 +128,7 @@ def undo(db: sqlite3.Connection, reviewer: str) -> Undone | None:
     if opinion is not None and (newest == "opinion" or _completed(db, opinion, batch)):
         pk = opinions.undo(db, reviewer)
         return Undone(0, opinion.verdict, [pk], 0) if pk is not None else None
-    return decisions.undo(db, reviewer)
+    return decisions.undo(db, reviewer, told)
 
 
 def _completed(db: sqlite3.Connection, opinion: claims.Opinion, batch: tuple[int, float] | None) -> bool:

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -16,6 +16,9 @@ CHUNK = 2_000
 """Rows of one act that are written in one transaction; it holds the database for a tenth of a second."""
 GIVE_WAY_S = 0.02
 """Pause between two chunks. Another writer looks every 10 ms whether it is its turn."""
+
+Told = Callable[[int], None]
+"""Is told after every chunk how many rows of the act have been gone through."""
 
 Verb = Literal["approve", "reject", "flag", "reset"]
 _STATUS = {
@@ -59,6 +62,7 @@ def decide(
     fault: Fault | None = None,
     note: str | None = None,
     seconds: float | None = None,
+    told: Told | None = None,
 ) -> int:
     """Gives `pks` the status of `action` as one act that one undo takes back; returns the batch.
 
@@ -79,6 +83,8 @@ def decide(
                 after = State(_STATUS[action], fault if action == "reject" else None, before.revision)
                 _log(db, batch, pk, before, after, note)
                 _set(db, pk, before, after)
+        if told is not None:
+            told(min(start + CHUNK, len(pks)))
     return batch
 
 
@@ -119,17 +125,23 @@ def latest(db: sqlite3.Connection, reviewer: str) -> tuple[int, float] | None:
     return (int(found[0]), float(found[1])) if found else None
 
 
-def undo(db: sqlite3.Connection, reviewer: str) -> Undone | None:
+def at_stake(db: sqlite3.Connection, reviewer: str, direction: Literal["undo", "redo"]) -> int:
+    """How many rows the reviewer's next `undo` or `redo` goes through."""
+    found = db.execute(_LATEST if direction == "undo" else _NEXT_UNDONE, (reviewer,)).fetchone()
+    return int(db.execute("SELECT size FROM batches WHERE pk = ?", (found[0],)).fetchone()[0]) if found else 0
+
+
+def undo(db: sqlite3.Connection, reviewer: str, told: Told | None = None) -> Undone | None:
     """Takes back the reviewer's latest act that still stands; None when there is none left.
 
     As `decide` does, in chunks; should the program die between two, the next undo goes on with the same act.
     """
-    return _replay(db, reviewer, _LATEST, "undo")
+    return _replay(db, reviewer, _LATEST, "undo", told)
 
 
-def redo(db: sqlite3.Connection, reviewer: str) -> Undone | None:
+def redo(db: sqlite3.Connection, reviewer: str, told: Told | None = None) -> Undone | None:
     """Brings back the act that was undone last, unless the reviewer has acted since; None when there is none."""
-    return _replay(db, reviewer, _NEXT_UNDONE, "redo")
+    return _replay(db, reviewer, _NEXT_UNDONE, "redo", told)
 
 
 _LATEST = (
@@ -144,7 +156,9 @@ _NEXT_UNDONE = (
 )
 
 
-def _replay(db: sqlite3.Connection, reviewer: str, which: str, direction: Literal["undo", "redo"]) -> Undone | None:
+def _replay(
+    db: sqlite3.Connection, reviewer: str, which: str, direction: Literal["undo", "redo"], told: Told | None
+) -> Undone | None:
     """Goes through the entries of the act that `which` finds; only with the last of them it counts as done."""
     done: list[int] = []
     batch, seen, last, ended = 0, 0, 0, False
@@ -171,6 +185,8 @@ def _replay(db: sqlite3.Connection, reviewer: str, which: str, direction: Litera
                 db.execute("UPDATE batches SET undone = ? WHERE pk = ?", (direction == "undo", target))
             else:
                 last = entries[-1][0]
+        if told is not None:
+            told(seen)
     return Undone(target, action, done, seen - len(done))
 
 

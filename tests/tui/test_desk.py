@@ -108,7 +108,7 @@ async def test_an_opinion_is_taken_back_by_undo(workspace: Workspace, seeds: lis
     setting(workspace, "overlap = 2")
     db = workspace.connect()
     async with opened(workspace, (110, 30)) as bench:
-        await bench.keys("g", "s", "a", "x", "2", "u")
+        assert "U cannot bring an opinion back" in await bench.keys("g", "s", "a", "x", "2", "u")
         assert bench.app.screen.state.pk == seeds[1] and claims.opinions(db, seeds[1]) == []
         await bench.keys("u")
         assert claims.opinions(db, seeds[0]) == []

@@ -1,17 +1,20 @@
 """Seeds and Episodes: the queue with decisions by single keys, undo and edits."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from functools import partial
+from typing import ClassVar, Literal
 
 from textual.binding import Binding, BindingType
 
 from simia_tui.errors import SimiaError
 from simia_tui.model import Citation, Fault, Kind, Trajectory
-from simia_tui.services import reshaping
-from simia_tui.store import trajectories
-from simia_tui.store.decisions import Undone, Verb
+from simia_tui.services import acts, reshaping
+from simia_tui.services.acts import Done
+from simia_tui.store import decisions, trajectories
+from simia_tui.store.decisions import Told, Undone, Verb
+from simia_tui.tui.screens.acting import AT_ONCE, ActingScreen
 from simia_tui.tui.screens.edit import EditDialog, Edited
-from simia_tui.tui.screens.inquiry import InquiryScreen
 from simia_tui.tui.screens.reasons import ConfirmStrip, NoteDialog, ReasonStrip
 from simia_tui.tui.screens.turns import Act, TurnStrip, dialog, operation
 from simia_tui.tui.state.dwell import Dwell
@@ -21,10 +24,11 @@ from simia_tui.tui.widgets.turn_lines import plural
 
 ON_AN_ITEM = ("decide", "reject", "edit", "turns", "mark_all")
 """Actions that need a trajectory to act on."""
+DOING: dict[Verb, str] = {"approve": "approving", "reject": "rejecting", "flag": "flagging", "reset": "taking back"}
 PAST: dict[Verb, str] = {"approve": "approved", "reject": "rejected", "flag": "flagged", "reset": "back to pending:"}
 
 
-class ReviewScreen(InquiryScreen):
+class ReviewScreen(ActingScreen):
     """The queue of one kind, and what a reviewer does with it. Every decision is on disk before the next is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -101,7 +105,9 @@ class ReviewScreen(InquiryScreen):
 
     def _ask(self, action: Verb, fault: Fault | None, marked: Sequence[int]) -> None:
         def answered(yes: bool | None) -> None:
-            if yes:
+            if yes and len(marked) > AT_ONCE:
+                self._decide_in_thread(action, fault, marked)
+            elif yes:
                 self._decide(action, fault, marked)
 
         reason = f" ({fault})" if fault else ""
@@ -134,18 +140,47 @@ class ReviewScreen(InquiryScreen):
             self.decided(action, row)
             self._mention(done.said or self._dwell.warning or f"{PAST[action]} #{abs(row.pk)}")
 
+    def _decide_in_thread(self, action: Verb, fault: Fault | None, marked: Sequence[int]) -> None:
+        if self._under_way():
+            return
+        table, reviewer = self.query_one(RecordTable), self.bench.reviewer
+
+        def act(db: sqlite3.Connection, told: Told) -> Done:
+            return self.state.decide_all(db, reviewer, action, fault, marked, told)
+
+        def decided(done: Done) -> None:
+            table.marks.difference_update(marked)
+            self.state.decided_all(action, fault)
+            table.reload()
+            self.news()
+            self._mention(f"{PAST[action]} {done.said}")
+
+        self._in_thread(DOING[action], len(marked), act, decided)
+
     def action_undo(self) -> None:
-        self._replay("undo", self.state.undo)
+        self._replay("undo", acts.undo)
 
     def action_redo(self) -> None:
-        self._replay("redo", self.state.redo)
+        self._replay("redo", decisions.redo)
 
-    def _replay(self, direction: str, act: Callable[[], Undone | None]) -> None:
+    def _replay(self, direction: Literal["undo", "redo"], act: Callable[..., Undone | None]) -> None:
+        rows, reviewer = decisions.at_stake(self.bench.db, self.bench.reviewer, direction), self.bench.reviewer
+        if rows > AT_ONCE:
+            if not self._under_way():
+                word = "undoing" if direction == "undo" else "redoing"
+                self._in_thread(
+                    word, rows, lambda db, told: act(db, reviewer, told), partial(self._replayed, direction)
+                )
+            return
         try:
-            undone = act()
+            undone = act(self.bench.db, reviewer)
         except SimiaError as error:
             self.app.notify(str(error), title="Nothing was changed", severity="error")
             return
+        self._replayed(direction, undone)
+
+    def _replayed(self, direction: str, undone: Undone | None) -> None:
+        self.state.replayed(undone)
         if undone is None:
             self._mention(f"nothing to {direction}")
             return
@@ -153,7 +188,9 @@ class ReviewScreen(InquiryScreen):
         self.news()
         many = f" of {len(undone.pks):,}" if len(undone.pks) != 1 else ""
         left = f"; {undone.skipped} changed by others stay" if undone.skipped else ""
-        self._mention(f"{direction}: {undone.action}{many}{left}")
+        # An opinion, or a verdict on a planted copy, has no batch: others may have decided with it since.
+        anew = f"; {self.key_of('review.redo')} cannot bring an opinion back, give it anew" if not undone.batch else ""
+        self._mention(f"{direction}: {undone.action}{many}{left}{anew}")
 
     def action_mark_all(self) -> None:
         table = self.query_one(RecordTable)

@@ -13,7 +13,7 @@ from simia_tui.services import acts, blind
 from simia_tui.services.acts import Done
 from simia_tui.settings import ReviewSettings
 from simia_tui.store import Query, Row, claims, data_version, decisions, draws, trajectories
-from simia_tui.store.decisions import Undone, Verb
+from simia_tui.store.decisions import Told, Undone, Verb
 from simia_tui.store.fields import split
 
 CLAIMED = 10
@@ -227,13 +227,20 @@ class ReviewState:
         """
         if pks is None and self.pk is None:
             return None
-        done = self._decide_one(action, fault, note, seconds) if pks is None else self._decide_all(action, fault, pks)
-        if action == "reject" and fault is not None:
-            self.last_fault = fault
+        if pks is not None:
+            many = self.decide_all(self.db, self.reviewer, action, fault, pks)
+            self.decided_all(action, fault)
+            return many
+        done = self._decide_one(action, fault, note, seconds)
         self._row = None
-        if pks is not None or not self.advance():
+        self._remember(action, fault)
+        if not self.advance():
             self._tell()
         return done
+
+    def _remember(self, action: Verb, fault: Fault | None) -> None:
+        if action == "reject" and fault is not None:
+            self.last_fault = fault
 
     def _decide_one(self, action: Verb, fault: Fault | None, note: str | None, seconds: float | None) -> Done:
         assert self.pk is not None
@@ -243,10 +250,25 @@ class ReviewState:
             draws.look(self.db, pk, self.reviewer, action if hidden else None)
         return done
 
-    def _decide_all(self, action: Verb, fault: Fault | None, pks: Sequence[int]) -> Done | None:
-        batch, count = acts.decide_all(self.db, list(pks), action, self.reviewer, fault)
+    @staticmethod
+    def decide_all(
+        db: sqlite3.Connection,
+        reviewer: str,
+        action: Verb,
+        fault: Fault | None,
+        pks: Sequence[int],
+        told: Told | None = None,
+    ) -> Done:
+        """One act on all of `pks`; of very many it belongs into a thread, with that thread's connection."""
+        batch, count = acts.decide_all(db, list(pks), action, reviewer, fault, told=told)
         left = sum(pk > 0 for pk in pks) - count
         return Done(batch, f"{count:,}" + (f"; {left:,} need the opinions of several and were left" if left else ""))
+
+    def decided_all(self, action: Verb, fault: Fault | None) -> None:
+        """An act on many is done: show what they are now."""
+        self._remember(action, fault)
+        self.forget()
+        self._tell()
 
     @property
     def hides_judge(self) -> bool:
@@ -273,13 +295,14 @@ class ReviewState:
 
     def undo(self) -> Undone | None:
         """Take back the reviewer's latest act and show what it was about; None where there is none left."""
-        return self._replayed(acts.undo(self.db, self.reviewer))
+        return self.replayed(acts.undo(self.db, self.reviewer))
 
     def redo(self) -> Undone | None:
         """Bring back what was undone last and show it; None where there is nothing."""
-        return self._replayed(decisions.redo(self.db, self.reviewer))
+        return self.replayed(decisions.redo(self.db, self.reviewer))
 
-    def _replayed(self, undone: Undone | None) -> Undone | None:
+    def replayed(self, undone: Undone | None) -> Undone | None:
+        """Show what an undo or a redo was about."""
         if undone is None:
             return None
         self.forget()
