@@ -45,7 +45,7 @@ def single_line(trajectory: Trajectory, context: Context) -> Iterator[Note]:
 @check(
     "limit.repeats",
     Severity.WARNING,
-    "The real environment takes so many equal calls in a row for being stuck and ends.",
+    "An agent that makes so many equal calls in a row is stuck, and some environments end there.",
     needs=traits.LIMITS,
 )
 def repeats(trajectory: Trajectory, context: Context) -> Iterator[Note]:

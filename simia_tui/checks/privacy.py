@@ -58,7 +58,7 @@ NUMBERED = Screen(
 )
 
 _MADE_UP = re.compile(
-    r"(?:.*\.)?(?:example(?:\.\w+)*|test|invalid|localhost|local)|(?:my|our|the|your)?-?(?:company|domain)\.\w+",
+    r"(?:.*\.)?(?:example(?:\.\w+)*|test|invalid|localhost|local)|(?:my|our|the|your)?-?(?:company|domain|公司)\.\w+",
     re.IGNORECASE,
 )
 """Domains set aside for examples (RFC 2606), and what people write where a name is to be put in."""

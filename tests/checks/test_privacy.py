@@ -31,6 +31,7 @@ PERSONAL = [
 ]
 NOT_PERSONAL = [
     "ada@example.com and bob@mail.example.org",
+    "mary@公司.com",
     "Write to manager@company.com, sales@mycompany.com or you@your-domain.org.",
     "user@localhost",
     "000-12-3456",
