@@ -95,3 +95,25 @@ async def test_a_filter_that_finds_nothing_says_how_to_see_all(filled: Workspace
         await bench.type("zebra")
         shown = await bench.keys("enter")
         assert "No episode matches the filter: esc shows all." in shown and "simulate some" not in shown
+
+
+async def test_the_cursor_comes_back_to_its_row_when_the_line_matches_it_again(
+    filled: Workspace, opened: Opened
+) -> None:
+    async with opened(filled, (120, 30)) as bench:
+        await bench.keys("g", "e", "J")
+        state = bench.app.screen.state
+        here = state.pk
+        others = [pk for pk in state.ids if pk != here]
+        await bench.keys("slash")
+        await bench.type("fine")
+        await bench.until(lambda: state.found == 1 and state.pk in others)
+        await bench.keys("ctrl+u")
+        await bench.type("status:pending")
+        await bench.until(lambda: state.found == 4)
+        assert state.pk == here
+        await bench.keys("enter", "J")
+        moved = state.pk
+        assert moved != here
+        await bench.keys("full_stop")
+        assert state.pk == moved

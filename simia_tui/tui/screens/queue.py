@@ -77,6 +77,8 @@ class QueueScreen(RoomScreen):
         self._new = 0
         self._sought: Query | None = None
         self._word: tuple[int | None, str] = (None, "")
+        self._before: int | None = None
+        """Where the cursor stood when a filter was begun; it is there again with every line that matches it."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a filter is typed only `leave` and `switch` act here."""
@@ -204,6 +206,10 @@ class QueueScreen(RoomScreen):
         if message.query != self._sought:
             # Another was looked up meanwhile, and a thread cannot be stopped.
             return
+        if self._before is not None and self._before in message.ids:
+            self.state.pk = self._before
+        if not self.query_one("#filter", Input).display:
+            self._before = None
         self.state.take(message.query, message.ids)
         if message.follow:
             self.state.to_waiting()
@@ -249,6 +255,7 @@ class QueueScreen(RoomScreen):
     def action_filter(self) -> None:
         field = self.query_one("#filter", Input)
         field.display = True
+        self._before = self.state.pk
         self.query_one("#filter-line", Static).display = False
         line = self.state.query.line()
         # What is typed is one more condition, not the end of the last one.
@@ -281,6 +288,8 @@ class QueueScreen(RoomScreen):
         event.stop()
         if self._apply(event.value):
             self._close_filter()
+            if self._sought == self.state.query:
+                self._before = None
 
     def _close_filter(self) -> None:
         self.query_one("#filter", Input).display = False
@@ -297,6 +306,7 @@ class QueueScreen(RoomScreen):
         self.set_focus(self.query_one(RecordTable))
 
     def action_switch(self) -> None:
+        self._before = None
         table = self.query_one(RecordTable)
         self.set_focus(self.query_one(Transcript) if self.focused is table else table)
 
