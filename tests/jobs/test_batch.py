@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from jobbench import Going
 
 from simia_tui.errors import UsageError
 from simia_tui.jobs import batches, worker
@@ -21,16 +22,6 @@ from simia_tui.settings import EndpointSettings, Settings
 from simia_tui.store import Query, Workspace, books, jobs, screenings, submissions
 
 N = 12
-
-
-class Going:
-    """A process that nobody asks to stop."""
-
-    hurry = False
-    asked = False
-
-    def __call__(self) -> bool:
-        return self.asked
 
 
 class Bench:

@@ -5,11 +5,11 @@ import sqlite3
 from array import array
 
 import pytest
-from samples import make_trajectory
+from samples import debt
 
 from simia_tui.cli.entry import run
 from simia_tui.errors import UsageError
-from simia_tui.model import Fault, ToolCall, Turn
+from simia_tui.model import Fault
 from simia_tui.services import acts, bulk, exporting, planting
 from simia_tui.store import (
     New,
@@ -27,23 +27,10 @@ from simia_tui.store import (
 EPISODES = Query(kind="episode")
 
 
-def episode(n: int):  # type: ignore[no-untyped-def]
-    turns = (
-        Turn(role="user", content=f"I am M{n}0. What do I owe?"),
-        Turn(
-            role="assistant",
-            tool_calls=(ToolCall(name="get_member", arguments={"member_id": f"M{n}0"}, call_id="a"),),
-        ),
-        Turn(role="tool", call_id="a", name="get_member", content=json.dumps({"member_id": f"M{n}0", "owed": 250 + n})),
-        Turn(role="assistant", content=f"You owe {250 + n}."),
-    )
-    return make_trajectory(turns=turns)
-
-
 @pytest.fixture
 def pks(db: sqlite3.Connection) -> list[int]:
     """20 approved episodes and 60 that wait."""
-    news = [New(t := episode(n), t, kind="episode", source="synthetic") for n in range(80)]
+    news = [New(t := debt(n), t, kind="episode", source="synthetic") for n in range(80)]
     found = trajectories.add(db, news).pks
     decisions.decide(db, found[:20], "approve", "bob")
     return found

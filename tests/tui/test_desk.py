@@ -1,13 +1,12 @@
 """The desk: claims, several reviewers, blind items, planted copies and the time box, key by key."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from samples import make_trajectory
 
-from simia_tui.model import Fault, Opinion, Point, Screening, ToolCall, Trajectory, Turn
+from simia_tui.model import Fault, Opinion, Point, Screening
 from simia_tui.services import acts, blind
 from simia_tui.store import New, Query, Workspace, claims, decisions, draws, planted, screenings, trajectories
 from simia_tui.store.screenings import Screened
@@ -21,19 +20,6 @@ Opened = Callable[..., Any]
 def setting(workspace: Workspace, *lines: str) -> Workspace:
     (workspace.root / "simia.toml").write_text("\n".join(["[review]", *lines, ""]))
     return workspace
-
-
-def episode(n: int) -> Trajectory:
-    turns = (
-        Turn(role="user", content=f"I am M{n}0. What do I owe?"),
-        Turn(
-            role="assistant",
-            tool_calls=(ToolCall(name="get_member", arguments={"member_id": f"M{n}0"}, call_id="a"),),
-        ),
-        Turn(role="tool", call_id="a", name="get_member", content=json.dumps({"member_id": f"M{n}0", "owed": 250 + n})),
-        Turn(role="assistant", content=f"You owe {250 + n}."),
-    )
-    return make_trajectory(turns=turns)
 
 
 @pytest.fixture
