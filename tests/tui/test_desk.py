@@ -34,7 +34,7 @@ def seeds(workspace: Workspace) -> list[int]:
 def episodes(workspace: Workspace) -> list[int]:
     """20 approved by bob, 40 that wait."""
     db = workspace.connect()
-    found = trajectories.add(db, [New(t, t, kind="episode") for t in map(episode, range(60))]).pks
+    found = trajectories.add(db, [New(t, t, kind="episode") for t in map(debt, range(60))]).pks
     decisions.decide(db, found[:20], "approve", "bob")
     db.close()
     return found
