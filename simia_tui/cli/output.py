@@ -64,6 +64,8 @@ def _print_preview(previewed: exporting.Preview) -> None:
     print_preflight(previewed.reports)
     if previewed.broken:
         click.echo(f"  {previewed.broken} rows are broken by the rules and were approved all the same")
+    if previewed.undecided:
+        click.echo(f"  {previewed.undecided} rows have a new end that waits (has:new-end); the old one goes out")
 
 
 def print_preflight(reports: dict[str, Preflight]) -> None:

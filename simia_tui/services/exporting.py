@@ -25,7 +25,7 @@ from simia_tui.model import Export, Trajectory, canonical_json, content_hash
 from simia_tui.services import bundle, decided
 from simia_tui.services.bodies import bodies
 from simia_tui.services.bundle import TARGETS, Bundle
-from simia_tui.store import Query, Workspace, cards, certificates, exports, provenance, snapshot, trajectories
+from simia_tui.store import Query, Workspace, cards, certificates, exports, provenance, remakes, snapshot, trajectories
 
 __all__ = ["TARGETS", "Draft", "Preview", "draft", "freeze", "preview"]
 
@@ -42,7 +42,8 @@ _ABANDONED_S = 60.0
 class Preview:
     """What an export would hold and what each target would drop or lose.
 
-    `selected` is what the query matches, `pks` what of it goes out.
+    `selected` is what the query matches, `pks` what of it goes out; `undecided` of these have a new end that nobody has
+    decided on, and go out with the old one.
     """
 
     query: Query
@@ -52,6 +53,7 @@ class Preview:
     broken: int
     reports: dict[str, Preflight]
     left_out: dict[str, int] = field(default_factory=dict)
+    undecided: int = 0
 
     @property
     def losses(self) -> list[str]:
@@ -281,7 +283,8 @@ class _Pass:
         demo = provenance.demo_count(self._db, self._kept) + provenance.demo_count(self._db, sorted(others))
         broken = provenance.broken_count(self._db, self._kept)
         in_order = {name: reports[name] for name in self._names}
-        return Preview(self._query, selected, list(self._kept), demo, broken, in_order, self._left_out)
+        undecided = len(set(remakes.landed(self._db)).intersection(self._kept))
+        return Preview(self._query, selected, list(self._kept), demo, broken, in_order, self._left_out, undecided)
 
     def _portion(self, pks: Sequence[int]) -> None:
         with snapshot(self._db):

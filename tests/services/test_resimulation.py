@@ -8,7 +8,7 @@ from stage import put, put_episodes, put_seeds
 
 from simia_tui.errors import UsageError
 from simia_tui.model import Finding, Severity, Trajectory, Turn
-from simia_tui.services import resimulation
+from simia_tui.services import exporting, resimulation
 from simia_tui.services.decided import original
 from simia_tui.services.resimulation import Mix, Place
 from simia_tui.settings import Settings
@@ -64,6 +64,16 @@ def test_asked_waits_landed_waits_and_settled_is_over(db: sqlite3.Connection, pk
     assert (one.stage, one.proposed, one.stage.open) == (Stage.LANDED, 1, True)
     assert remakes.landed(db) == [pks[0]] and state(db, pks[0])[1] == 0
     assert trajectories.ids(db, Query.parse("episode", "has:new-end")).tolist() == [pks[0]]
+
+
+def test_an_export_counts_the_rows_whose_new_end_waits(workspace: Workspace, db: sqlite3.Connection) -> None:
+    pks = put_episodes(db)
+    decisions.decide(db, pks[:2], "approve", "tester")
+    approved = Query(kind="episode", status="approved")
+    chosen = landed(db, pks[0], pks[2])
+    assert exporting.preview(db, approved, ["trl"]).undecided == 1
+    resimulation.settle(workspace, db, chosen, "old", "tester")
+    assert exporting.preview(db, approved, ["trl"]).undecided == 0
 
 
 def test_new_is_taken_as_a_revision_and_one_undo_opens_the_question_again(

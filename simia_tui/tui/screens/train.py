@@ -71,6 +71,8 @@ class TrainDialog(Form):
             lines.append(
                 f"  {preview.broken:,} are broken by the rules and were approved all the same (verdict:broken)"
             )
+        if preview.undecided:
+            lines.append(f"  {preview.undecided:,} have a new end that waits: the old one goes out (has:new-end)")
         for target, found in preview.reports.items():
             lines += [f"  {target}: {issue.reason} ({issue.count:,})" for issue in found.issues]
         if need:
