@@ -77,3 +77,11 @@ def test_pictures_load_nothing_from_elsewhere(picture: Path) -> None:
     links = set(re.findall(r"https?://[^\"' )<]+", svg))
     assert links <= {"http://www.w3.org/2000/svg"}
     assert "/tmp/" not in svg and "/home/" not in svg
+
+
+def test_the_page_on_formats_names_every_format() -> None:
+    from simia_tui import formats
+
+    text = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`([a-z0-9-]+)`", text))
+    assert {*formats.names(), *formats.WRITERS, *formats.DECIDED} <= told

@@ -3,6 +3,7 @@
 `read` and `detect` know a file by its content, never by its name. Each writer states what it loses.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -222,6 +223,9 @@ def _unknown(path: Path, seen: list[Item]) -> str:
     for reason in (reader.refusal(sample) for reader in sources for sample in samples_seen):
         if reason:
             return f"{path} cannot be imported: {reason}"
+    line = head_of(path).lstrip(b"\xef\xbb\xbf").split(b"\n", 1)[0]
+    if seen[-1].reason and re.search(rb"[,;\t]", line) and not re.search(rb"[{}\[\]]", line):
+        return f"{path} looks like a table (CSV); turn it into JSON Lines with one conversation to a row first."
     if seen[-1].reason and all(item.reason or not isinstance(item.value, dict) for item in seen):
         return f"{path} is not JSON that can be read: {seen[-1].reason}"
     return f"{path} is in no known format; the known ones are: {', '.join(_FORMATS)}."

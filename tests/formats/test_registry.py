@@ -109,3 +109,13 @@ def test_every_writer_states_what_it_loses():
     for name, writer in formats.WRITERS.items():
         assert writer.name == name
         assert writer.loses
+
+
+@pytest.mark.parametrize(
+    "text", ["id,question,answer\n1,a,b\n", "\ufeffid;question\n1;a\n", "role\tcontent\nuser\thi\n"]
+)
+def test_a_table_is_refused_with_what_to_do(tmp_path, text):
+    path = tmp_path / "table"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"looks like a table \(CSV\); turn it into JSON Lines"):
+        formats.detect(path)
