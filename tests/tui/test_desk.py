@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from samples import make_trajectory
+from samples import debt, make_trajectory
 
 from simia_tui.model import Fault, Opinion, Point, Screening
 from simia_tui.services import acts, blind
