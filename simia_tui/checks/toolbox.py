@@ -127,14 +127,18 @@ class Toolbox(dict[str, Tool]):
     @classmethod
     def of(cls, specs: tuple[ToolSpec, ...], hints: Hints) -> "Toolbox":
         """The box of `specs`, made once for as long as the same specs come row after row."""
+        latest = _latest.get((id(specs), id(hints)))
+        if latest is not None:
+            return latest
         key = (hints.reads, hints.writes, hints.calculators, id(hints.arguments), *map(id, specs))
-        known = _boxes.get(key)
-        if known is not None:
-            return known
-        if len(_boxes) >= _MOST_BOXES:
-            _boxes.clear()
-        # The box keeps specs and hints: an id alone could be reused by a later object.
-        box = _boxes[key] = cls(specs, hints)
+        box = _boxes.get(key)
+        if box is None:
+            if len(_boxes) >= _MOST_BOXES:
+                _boxes.clear()
+                _latest.clear()
+            # The box keeps specs and hints: an id alone could be reused by a later object.
+            box = _boxes[key] = cls(specs, hints)
+            _latest[id(specs), id(hints)] = box
         return box
 
     def __missing__(self, name: str) -> Tool:
@@ -154,3 +158,5 @@ class Toolbox(dict[str, Tool]):
 
 
 _boxes: dict[tuple[Any, ...], Toolbox] = {}
+_latest: dict[tuple[int, int], Toolbox] = {}
+"""Boxes by the very tuple and hints that they were made of, which they keep."""
