@@ -184,7 +184,7 @@ def job_json(job: Job) -> dict[str, Any]:
 
 
 FAULTS, STORY = 10, 40
-"""How many of the latest faults and of the latest lines of a job's log are told."""
+"""How many kinds of faults and of the latest lines of a job's log are told."""
 
 
 @jobs_command.command("show")
@@ -196,7 +196,7 @@ def show_job(job_id: int, as_json: bool, workspace: str) -> None:
     opened = open_workspace(workspace)
     found = progress.standing(opened, opened.connect(), job_id, FAULTS, STORY)
     if as_json:
-        shown = [attempt.model_dump(mode="json", exclude={"raw"}) for attempt in found.faults]
+        shown = [{"count": n, **attempt.model_dump(mode="json", exclude={"raw"})} for n, attempt in found.faults]
         told = {"rewards": found.rewards, "agreements": [one._asdict() for one in found.agreements]}
         figures = {"outcomes": found.outcomes, "costs": _costs_json(found.costs), "faults": shown}
         print_json({**job_json(found.job), **figures, **(told if found.rewards else {})})
@@ -208,8 +208,8 @@ def show_job(job_id: int, as_json: bool, workspace: str) -> None:
         print_table(("failed", "first", "why"), ((one.n, f"task {one.ord}", one.why) for one in found.failures))
     if found.faults:
         print_table(
-            ("task", "try", "outcome", "status", "message"),
-            ((a.ord, a.n, a.outcome, a.status_code, a.message or "") for a in found.faults),
+            ("latest faults", "outcome", "status", "newest", "message"),
+            ((n, a.outcome, a.status_code, f"task {a.ord}, try {a.n}", a.message or "") for n, a in found.faults),
         )
     if found.story:
         print_table(

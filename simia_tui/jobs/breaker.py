@@ -37,6 +37,11 @@ class Breaker:
         self._tripped_at: float | None = None
         self._wait = FIRST_S
 
+    @property
+    def down_s(self) -> float:
+        """For how many seconds it has been tripped."""
+        return 0.0 if self._tripped_at is None else self._clock() - self._tripped_at
+
     def good(self) -> None:
         """An answer brought something: all is forgotten."""
         self.probing = False

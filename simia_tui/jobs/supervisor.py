@@ -36,8 +36,10 @@ class Supervisor:
         assert outcome is not None
         breaker, rule = self._breaker, retry_rule(outcome)
         if result.state == "done":
-            if breaker.probing:
-                self.story.append("The endpoint answers again; the job goes on.")
+            # An answer to what was sent before the endpoint went down is not one to a probe.
+            if breaker.probing and self.ending is None:
+                tried = f"{breaker.down_s:.0f} s and {breaker.failures} requests"
+                self.story.append(f"The endpoint answers again after {tried} that brought nothing; the job goes on.")
             breaker.good()
         elif rule == "pause job":
             self.hold(Ending(JobStatus.PAUSED, result.why))

@@ -170,7 +170,8 @@ class Desk:
 
     async def _one(self, job: Job) -> None:
         self._preparing.add(job.id)
-        await self._tell(job, f"job {job.id} ({job.kind}, {job.done} of {job.target} done) starts")
+        probe = job.id in self._breakers and self._breakers[job.id].probing
+        await self._tell(job, f"job {job.id} ({job.kind}, {job.done} of {job.target} done) starts", quiet=probe)
         await self._surely(partial(jobs.start, pk=job.id, worker=os.getpid()))
         try:
             ending = await self._run(job)
@@ -181,10 +182,13 @@ class Desk:
         await self._surely(partial(jobs.end, pk=job.id, **ending._asdict()))
         now = jobs.job(self._db, job.id)
         text = f"job {job.id}: {now.status}, {now.done} of {now.target} done. {now.reason or ''}".rstrip()
-        await self._tell(job, text)
+        await self._tell(job, text, quiet=probe and now.resume_at is not None)
 
-    async def _tell(self, job: Job, text: str) -> None:
+    async def _tell(self, job: Job, text: str, quiet: bool) -> None:
+        """A line of the worker's log and, unless it is to be `quiet` (a probe changed nothing), of the job's."""
         say(text)
+        if quiet:
+            return
         await self._surely(partial(tasks.write_log, pk=job.id, texts=[text]))
 
     async def _surely(self, write: Callable[[sqlite3.Connection], object]) -> None:

@@ -12,10 +12,20 @@ from simia_tui.store.judgements import Agreement
 from simia_tui.store.yields import Failed
 
 FAULTS, REASONS, STORY = 8, 8, 12
-"""How many of the latest faults, of the reasons of failures, and of the latest lines of the log are read."""
+"""How many kinds of faults, of reasons of failures, and how many of the latest lines of the log are told."""
+
+LATEST = 200
+"""How many of the latest faults are looked at."""
 
 RESULTS = {"prefilter": "verdict", "resimulate": "end", "judge": "judgement"}
 """What one task of a kind brings; of the others an episode."""
+
+
+class Fault(NamedTuple):
+    """Attempts among the latest that ended alike: how many, and the newest of them."""
+
+    n: int
+    attempt: Attempt
 
 
 class Standing(NamedTuple):
@@ -32,7 +42,7 @@ class Standing(NamedTuple):
     verdicts: dict[str, int]
     statuses: dict[str, int]
     failures: list[Failed]
-    faults: list[Attempt]
+    faults: list[Fault]
     story: list[tuple[float, str]]
     hit: str | None
     worker: int | None
@@ -43,7 +53,7 @@ class Standing(NamedTuple):
 def standing(
     workspace: Workspace, db: sqlite3.Connection, pk: int, faults: int = FAULTS, story: int = STORY
 ) -> Standing:
-    """Reads all that is told of one job, and that many faults and lines of its log.
+    """Reads all that is told of one job, and so many kinds of faults and lines of its log.
 
     Takes 0.1 s for 100,000 attempts: use a thread.
 
@@ -58,13 +68,21 @@ def standing(
         verdicts={str(opinion): n for opinion, n in screenings.counts(db, pk).items()},
         statuses=yields.statuses(db, pk),
         failures=yields.failures(db, pk, REASONS),
-        faults=jobs.attempts(db, pk, faults, only_faults=True),
+        faults=_folded(jobs.attempts(db, pk, LATEST, only_faults=True))[:faults],
         story=jobs.log(db, pk, story),
         hit=coverage.told(db, job),
         worker=processes.worker_pid(workspace),
         rewards=judgements.rewards(db, pk),
         agreements=judgements.agreements(db, pk),
     )
+
+
+def _folded(attempts: list[Attempt]) -> list[Fault]:
+    """Attempts by how they ended, the newest first: a storm is one line."""
+    alike: dict[tuple[object, ...], list[Attempt]] = {}
+    for attempt in attempts:
+        alike.setdefault((attempt.outcome, attempt.status_code, attempt.message), []).append(attempt)
+    return [Fault(len(many), many[0]) for many in alike.values()]
 
 
 def rewards_line(rewards: dict[str, int]) -> str:

@@ -31,7 +31,7 @@ def job_lines(found: Standing, rate: Rate, width: int, now: float, key_of: Calla
         )
     if found.faults:
         faults = (
-            f"task {a.ord}, try {a.n}: {a.outcome or 'in flight'}  {visible(a.message or '')}" for a in found.faults
+            f"{n:>6,}  {a.outcome}: {visible(a.message or '')} (task {a.ord}, try {a.n})" for n, a in found.faults
         )
         lines += _headed("latest faults", faults, width)
     return [*lines, *_headed("log", (f"{_clock(at)}  {visible(text)}" for at, text in found.story), width)]

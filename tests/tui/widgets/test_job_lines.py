@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from simia_tui.model import Attempt, Job, JobSpec, JobStatus, Outcome, PrefilterSpec, RolloutSpec, SynthesizeSpec
-from simia_tui.services.progress import Standing
+from simia_tui.services.progress import Fault, Standing
 from simia_tui.store.costs import Costs, Part
 from simia_tui.store.judgements import Agreement
 from simia_tui.store.yields import Failed
@@ -67,14 +67,14 @@ def test_what_came_of_attempts_and_why_tasks_failed() -> None:
     found = standing()._replace(
         outcomes={"ok": 30, "rate limit": 10},
         failures=[Failed("No assistant turn could be read.", 2, 7)],
-        faults=[fault],
+        faults=[Fault(12, fault)],
         story=[(NOW, "job 3 starts")],
         hit="4 of 50 episodes show tool=renew",
     )
     shown = text(found)
     for part in (
         "rate limit       10", " 75%", " 25%", "2  No assistant turn could be read. (task 7)",
-        "task 7, try 2: rate limit  slow down", "job 3 starts", "target     4 of 50 episodes show tool=renew",
+        "12  rate limit: slow down (task 7, try 2)", "job 3 starts", "target     4 of 50 episodes show tool=renew",
     ):  # fmt: skip
         assert part in shown
 
