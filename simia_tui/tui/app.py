@@ -142,7 +142,10 @@ class Workbench(App[None]):
                 screen.take(event)
                 return
             active = screen.active_bindings.get(event.key)
-            if active is not None and active.enabled:
+            acts = active is not None and active.enabled
+            if isinstance(screen, RoomScreen):
+                screen.hint("" if acts else keymap.idle(self, event.key))
+            if active is not None and acts:
                 await self.run_action(active.binding.action, active.node)
                 if isinstance(self.screen, RoomScreen):
                     self.screen.catch_up()

@@ -81,6 +81,16 @@ def key_of(app: App[Any], act: str) -> str:
     return app.get_key_display(replace(binding, key=key, key_display=None if own else binding.key_display))
 
 
+def idle(app: App[Any], key: str) -> str:
+    """What is said of a key that has an act somewhere, but does nothing where it was pressed; nothing of any other."""
+    own: Mapping[str, str] = getattr(app, "own_keys", {})
+    acts = _acts(len(_classes())).items()
+    meant = next((act for name, act in acts if key in own.get(name, act.key).split(",")), None)
+    if meant is None or key == "escape":
+        return ""
+    return f"{app.get_key_display(replace(meant, key=key))} does nothing here ({key_of(app, 'app.help')} lists keys)"
+
+
 @cache
 def _acts(_loaded: int = 0) -> dict[str, Binding]:
     """Every binding of the house by its id; read again when more classes are loaded than there were."""

@@ -277,7 +277,7 @@ async def test_help_can_be_read_at_80_by_24(filled: Workspace, opened: Opened) -
     async with opened(filled) as bench:
         text = await bench.keys("g", "e", "question_mark")
         assert "Approve, and go to the next" in text and "On this screen" in text
-        text = await bench.keys(*["j"] * 40)
+        text = await bench.keys(*["j"] * 60)
         assert "takes back any decision" in " ".join(text.split())
 
 

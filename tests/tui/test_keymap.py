@@ -26,8 +26,10 @@ async def test_an_act_moves_to_its_new_keys(workspace: Workspace, opened: Opened
         workspace, 'review.approve = "y,ctrl+y"', '"transcript.next" = "h"', '"review.undo" = "?"', '"app.help" = "f1"'
     )
     async with opened(workspace) as bench:
-        text = await bench.keys("g", "e", "a")
-        assert "y Approve" in bench.bar and trajectories.rows(db, [1])[0].status == "pending"
+        text = await bench.keys("g", "e")
+        assert "y Approve" in bench.bar
+        await bench.keys("a")
+        assert "a does nothing here (f1 lists keys)" in bench.bar and trajectories.rows(db, [1])[0].status == "pending"
         text = await bench.keys("y", "ctrl+y")
         assert [row.status for row in trajectories.rows(db, [1, 2])] == ["approved", "approved"]
         await bench.keys("question_mark")
@@ -173,3 +175,29 @@ def test_no_verdict_needs_a_chord_or_a_key_that_terminals_keep() -> None:
         assert not keys & kept, name
         if name in ("review.approve", "review.reject", "review.flag", "review.undo", "review.skip"):
             assert not any("+" in key for key in keys), name
+
+
+async def test_a_key_that_does_nothing_here_says_so_until_the_next(workspace: Workspace, opened: Opened) -> None:
+    async with opened(workspace, (80, 24)) as bench:
+        await bench.keys("g", "s")
+        for key in ("a", "x", "1"):
+            assert f"{key} does nothing here (? lists keys)" in await bench.keys(key)
+        await bench.keys("u")
+        assert "nothing to undo" in bench.bar
+        await bench.keys("g", "j", "B")
+        assert "B does nothing here" in bench.bar
+        await bench.keys("tab")
+        assert "does nothing here" not in bench.bar
+        await bench.keys("escape", "f24")
+        assert "does nothing here" not in bench.bar, "no act has these keys"
+
+
+async def test_help_explains_the_signs_and_goes_on_below_itself(filled: Workspace, opened: Opened) -> None:
+    async with opened(filled, (80, 90)) as bench:
+        shown = await bench.keys("g", "e", "question_mark")
+        assert "Signs and words" in shown and "flagged for a second" in shown
+        lines = shown.splitlines()
+        (first,) = [number for number, line in enumerate(lines) if "Mark everything that the filter matches" in line]
+        assert lines[first + 1].lstrip("│ ") and lines[first + 1].startswith("│" + " " * 20)
+        await bench.keys("escape", "g", "h")
+        assert "Signs and words" not in await bench.keys("question_mark")

@@ -31,6 +31,11 @@ class RoomScreen(Screen[None]):
     PARTS: ClassVar[tuple[type[Widget], ...]] = ()
     """The kinds of widget in the room that take keys."""
 
+    LEGEND: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Signs and words of the room with what they mean, for `?`."""
+
+    _hint = ""
+
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (NARROW, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (20, "-low"), (30, "-tall")]
 
@@ -96,6 +101,13 @@ class RoomScreen(Screen[None]):
     def key_of(self, act: str) -> str:
         """The key of an act, for a text that names it."""
         return key_of(self.app, act)
+
+    def hint(self, text: str) -> None:
+        """A word on the key just pressed that did nothing; the next key takes it away."""
+        bar = self.query_one(KeyBar)
+        if text or bar.status == self._hint:
+            bar.status = text
+        self._hint = text
 
     def say(self, text: str, place: str = "") -> None:
         """A word at the right end of the key bar, before the place in a list."""

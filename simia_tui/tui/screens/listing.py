@@ -21,6 +21,17 @@ VERDICT_INK = {
 }
 
 
+LEGEND = (
+    ("· ✓ ✗ ⚑", "pending, approved, rejected, flagged for a second opinion"),
+    ("rules", "what the rules found: clean; repaired by a rule; warned: a person should look; broken: an error stands"),
+    ("errors", "how many answers of tools are refusals"),
+    ("≡ ⚒", "the policy (the system text), and the tools that the agent has"),
+    ("▸ ◂", "what the user says, what the agent says"),
+    ("⚙ ↳ ✗", "a call of a tool, its answer, its answer where the tool refuses"),
+    ("█", "text that a model is trained on, where M shows it"),
+)
+
+
 def _status(row: Row) -> list[Part]:
     return [STATUS_INK[row.status]]
 

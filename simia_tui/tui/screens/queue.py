@@ -17,7 +17,7 @@ from simia_tui.errors import UsageError
 from simia_tui.model import Kind
 from simia_tui.store import Query, trajectories
 from simia_tui.tui.screens.base import RoomScreen
-from simia_tui.tui.screens.listing import COLUMNS, head
+from simia_tui.tui.screens.listing import COLUMNS, LEGEND, head
 from simia_tui.tui.state.review import ReviewState
 from simia_tui.tui.text import clip, visible
 from simia_tui.tui.widgets.filter_field import Completions, FilterInput
@@ -50,6 +50,7 @@ class QueueScreen(RoomScreen):
 
     KIND: Kind = "seed"
     PARTS = (RecordTable, Transcript, FilterInput)
+    LEGEND = LEGEND
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "switch", "List/text", id="review.switch", tooltip="From the list to the transcript and back"),
         Binding("space", "skip", "Skip", show=False, id="review.skip", tooltip="Put at the end of the queue"),

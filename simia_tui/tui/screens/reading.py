@@ -98,8 +98,10 @@ class ReadingScreen(OpinionsScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "diff", "Changes", show=False, id="review.diff", tooltip="What was changed, word by word"),
-        Binding("M", "trained", "Trained on", show=False, id="review.trained", tooltip="Sign what is trained on"),
-        Binding("L", "beside('ledger')", "Ledger", show=False, id="review.ledger", tooltip="The world after this turn"),
+        Binding("M", "trained", "Trained on", show=False, id="review.trained", tooltip="Show what is trained on"),
+        Binding(
+            "L", "beside('ledger')", "Ledger", show=False, id="review.ledger", tooltip="What the calls have left so far"
+        ),
         Binding("p", "beside('seed')", "Seed", show=False, id="review.seed", tooltip="The seed beside the episode"),
         Binding("w", "raw", "Raw reply", show=False, id="review.raw", tooltip="The reply as it came, and its repairs"),
     ]
