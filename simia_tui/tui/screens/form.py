@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
@@ -18,12 +19,13 @@ from simia_tui.tui.widgets.key_bar import KeyBar
 
 
 class Field(NamedTuple):
-    """One line of a form."""
+    """One line of a form. `known` are values that the line is completed to; it may hold another."""
 
     name: str
     label: str
     value: str = ""
     hint: str = ""
+    known: Sequence[str] = ()
 
 
 class Form(ModalScreen[str | None]):
@@ -59,7 +61,8 @@ class Form(ModalScreen[str | None]):
             for field in self.fields():
                 with Horizontal(classes="field"):
                     yield Static(field.label, classes="label", markup=False)
-                    yield Input(field.value, placeholder=field.hint, id=f"field-{field.name}")
+                    suggester = SuggestFromList(field.known) if field.known else None
+                    yield Input(field.value, field.hint, suggester=suggester, id=f"field-{field.name}")
             yield Static("", id="report", markup=False)
             yield Static("", id="problem", markup=False)
         yield KeyBar(pinned=("form.submit", "form.cancel"))

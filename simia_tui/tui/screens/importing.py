@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from simia_tui import domains
 from simia_tui.errors import SimiaError
 from simia_tui.services.importing import ImportReport, import_files
 from simia_tui.tui.bench import Bench
@@ -25,14 +26,18 @@ class ImportDialog(Form):
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
         self._counted: tuple[str, str, str] | None = None
+        self._domains = domains.names(bench.workspace.prompt_roots())
 
     def intro(self) -> str:
-        return "Traces in some thirty formats, gzip too; the format is found by itself. simia formats lists them."
+        return (
+            "Traces in some thirty formats, gzip too; the format is found by itself. simia formats lists them.\n"
+            f"Domains here: {', '.join(self._domains)}; right completes the name of one."
+        )
 
     def fields(self) -> Sequence[Field]:
         return (
             Field("path", "file", "", "path/to/traces.jsonl"),
-            Field("domain", "domain", "generic"),
+            Field("domain", "domain", "generic", "generic", self._domains),
             Field("kind", "as", "seed", "seed or episode"),
         )
 
