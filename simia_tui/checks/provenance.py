@@ -117,6 +117,7 @@ def _bared(text: str) -> str:
 
 
 _ANNOUNCED = re.compile(
+    r"(?<!not )(?<!n't )(?<!never )(?i:(?<!before )(?<!after ))"
     r"\b(?:call|calling|use|using|invoke|invoking|run|running)\s+(?:the\s+)?(?:(?:function|tool)\s+)?"
     r"[`\"'*]*([A-Za-z][A-Za-z0-9]*(?:[_.][A-Za-z0-9]+)+)[`\"'*]*"
 )
@@ -137,9 +138,16 @@ def not_announced(trajectory: Trajectory, context: Context) -> Iterator[Note]:
         # A file that is run or a tool that the user holds is no tool of the agent's.
         named = found & context.box.declared.keys()
         called = [call.name for call in turn.tool_calls]
-        if named and named.isdisjoint(called) and (index, 0) not in context.lost(trajectory):
+        if not named or not named.isdisjoint(called) or (index, 0) in context.lost(trajectory):
+            continue
+        # Where the tool that is called is named as well, the other one is for later.
+        if not any(_names(text, name) for text in (turn.reasoning, turn.content) if text for name in called):
             told, made = (", ".join(show(name) for name in sorted(names)) for names in (named, set(called)))
             yield Note(f"The turn announces {told} but calls {made}.", index, 0)
+
+
+def _names(text: str, tool: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(tool)}(?!\w)", text) is not None
 
 
 RULES = (unfounded_id, not_announced)

@@ -474,6 +474,21 @@ def test_a_command_that_runs_too_long_is_no_outage(text: str, outage: bool) -> N
     assert bool(of("observation.outage", findings)) is outage
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("I will call get_seat now.", True),
+        ("First ping, then I will call get_seat.", False),
+        ("I will not call get_seat yet.", False),
+        ("Before calling get_seat I must know that the line is open.", False),
+        ("I don't use get_seat here. I will use the book_seat tool.", True),
+    ],
+)
+def test_a_tool_that_is_named_for_later_or_refused_is_not_announced(text: str, told: bool) -> None:
+    _, findings = checks.run(visit(says(text, call("ping")), seen("{}")))
+    assert bool(of("call.not-announced", findings)) is told
+
+
 def test_a_boolean_is_no_integer() -> None:
     _, findings = checks.run(with_call(call(seat="aisle", count=True)))
     assert [finding.rule for finding in findings] == ["call.bad-value"]
