@@ -2,6 +2,8 @@
 
 import json
 import threading
+from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 import msgspec
@@ -68,6 +70,17 @@ def decode_body(blob: bytes) -> Body:
         return _decode(_unpacked(blob))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return Body.load(json.loads(unpack(blob)))
+
+
+def score_of(meta: Mapping[str, Any]) -> float | None:
+    """The reward or score that the source gave, where that is a number."""
+    told = (meta.get(name) for name in ("reward", "score"))
+    return next((float(n) for n in told if isinstance(n, int | float) and abs(n) < inf), None)
+
+
+def score_in(blob: bytes) -> float | None:
+    """`score_of` the body in a blob."""
+    return score_of(decode_body(blob).meta)
 
 
 def to_json(record: Record) -> str:

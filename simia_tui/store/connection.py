@@ -83,6 +83,8 @@ def _apply(path: Path, files: list[Path]) -> None:
     from sqlite_utils import Database
     from sqlite_utils.migrations import Migrations
 
+    from simia_tui.store.codec import score_in
+
     migrations = Migrations(MIGRATION_SET)
     for file in files:
 
@@ -92,6 +94,7 @@ def _apply(path: Path, files: list[Path]) -> None:
 
         migrations(name=file.stem)(step)
     connection = connect(path)
+    connection.create_function("score_in", 1, score_in, deterministic=True)
     try:
         with connection.turn():
             migrations.apply(Database(connection))

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import inf
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from simia_tui.model import Finding, Kind, Measure, Trajectory, spoken_text, verdict_of
 from simia_tui.store import shared
-from simia_tui.store.codec import encode_body
+from simia_tui.store.codec import encode_body, score_of
 from simia_tui.store.shared import Policy, Toolset
 
 TITLE_CHARS = 120
@@ -73,7 +72,7 @@ def entry(new: New) -> Entry:
         *(trajectory.id, new.kind, new.source, verdict_of(list(new.findings)), int(changed)),
         *(trajectory.domain, title_of(checked), *msgspec.structs.astuple(Measure.of(checked))),
         *(len(new.findings), new.demo, new.format, new.path, new.seed),
-        *(origin.job if origin else None, origin.ord if origin else None, score_of(trajectory)),
+        *(origin.job if origin else None, origin.ord if origin else None, score_of(trajectory.meta)),
     )
     source = (0, "source", encode_body(trajectory))
     return Entry(
@@ -91,12 +90,6 @@ def title_of(trajectory: Trajectory) -> str:
     """The start of the first user text on one line; what a listing shows."""
     first = next((turn.content for turn in trajectory.turns if turn.role == "user" and turn.content), "")
     return " ".join(first[: TITLE_CHARS * 4].split())[:TITLE_CHARS]
-
-
-def score_of(trajectory: Trajectory) -> float | None:
-    """The reward or score that the source gave, where that is a number."""
-    told = (trajectory.meta.get(name) for name in ("reward", "score"))
-    return next((float(n) for n in told if isinstance(n, int | float) and abs(n) < inf), None)
 
 
 def finding_rows(revision: int, findings: Iterable[Finding]) -> tuple[tuple[Any, ...], ...]:
