@@ -29,9 +29,6 @@ GATHER_S = 0.03
 AHEAD = 8
 """At least one task for so many slots is claimed ahead of need."""
 
-MOST_RESULTS = 48
-"""Results of one transaction at most, so that slots need not wait long for the claims that come with it."""
-
 
 class _Answer(NamedTuple):
     task: Task
@@ -182,7 +179,7 @@ class Runner:
         until = time.monotonic() + GATHER_S
         while self._supervisor.ending is None and not self._starved():
             left = until - time.monotonic()
-            if self._results and (left <= 0 or len(self._results) >= MOST_RESULTS):
+            if self._results and left <= 0:
                 return
             if self._inbox:
                 self._work_on(self._inbox.popleft())
@@ -289,7 +286,7 @@ class Runner:
 
     async def _turn(self, want: int) -> Turn:
         """Commits what there is and claims; answers are worked on meanwhile. A database that refuses is asked again."""
-        results, self._results = self._results[:MOST_RESULTS], self._results[MOST_RESULTS:]
+        results, self._results = self._results, []
         story, self._supervisor.story = self._supervisor.story, []
         unsent: list[Task] = []
         if self._supervisor.ending is not None:
