@@ -45,10 +45,12 @@ def require_count(n: int) -> None:
 def who(settings: Settings, *roles: Role) -> str:
     """Who plays `roles`, as screens show it: `Agent, judge: gpt-5 at openai; user: qwen3 at local`.
 
-    A setting that is wrong takes the place of a name.
+    A second judge is left out where there is none. A setting that is wrong takes the place of a name.
     """
     cast: dict[str, list[str]] = {}
     for role in roles:
+        if role == "judge2" and settings.roles.judge2 is None:
+            continue
         try:
             endpoint = settings.endpoint_of(role)
             name = f"{endpoint.model} at {endpoint.name}" if endpoint else "the offline demo model"

@@ -84,8 +84,7 @@ class RolloutDialog(_ByParts):
     HEADING = "Have an agent play episodes"
 
     def intro(self) -> str:
-        settings = self.bench.settings
-        cast = who(settings, "agent", *(part for part in rollouts.PARTS if part != "judge2" or settings.roles.judge2))
+        cast = who(self.bench.settings, "agent", *rollouts.PARTS)
         return f"{cast}. Turn by turn, until the user is content or the agent gives up; then the judge rewards."
 
     def fields(self) -> Sequence[Field]:
@@ -124,7 +123,8 @@ class JudgeDialog(_ByParts):
         return cls(bench, shown.line() if shown is not None and shown.kind == "episode" else "")
 
     def intro(self) -> str:
-        return f"{who(self.bench.settings, 'judge')}. Its verdicts are kept beside others; they decide nothing, you do."
+        judges = who(self.bench.settings, "judge", "judge2")
+        return f"{judges}. Verdicts are kept beside others; they decide nothing, you do."
 
     def fields(self) -> Sequence[Field]:
         return (
