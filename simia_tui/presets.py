@@ -30,7 +30,7 @@ DEFAULT_TOML = """\
 [roles]
 # simulator = "openai"     # which endpoint writes episodes; "demo" for the offline demo model
 # prefilter = "local"      # which one screens seeds; so also user, judge and agent; the simulator's if left out
-# judge2 = "local"         # a second judge, best of another model family, for a share of the episodes; nobody if left out
+# judge2 = "local"         # a second judge, best of another model family, on a share of episodes; nobody if left out
 
 [review]
 # reviewer = "ada"         # who decides; the login name if left out
