@@ -184,7 +184,8 @@ async def test_seeds_are_never_simulated_anew(workspace: Workspace, opened: Open
     put_seeds(workspace.connect())
     async with opened(workspace) as bench:
         before = await bench.keys("g", "s", "tab", "j")
-        assert await bench.keys("R") == before
+        after = await bench.keys("R")
+        assert after.splitlines()[:-1] == before.splitlines()[:-1] and "R does nothing here" in bench.bar
 
 
 async def test_the_pair_shows_hostile_text_as_text(workspace: Workspace, opened: Opened) -> None:
