@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from sqlite3 import Connection
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from simia_tui.model import Status, Target
-from simia_tui.services import coverage, forecasts, prefiltering, rollouts, synthesis
+from simia_tui.services import coverage, forecasts, rollouts, synthesis
 from simia_tui.services.asking import who
 from simia_tui.store import Query, trajectories
 from simia_tui.tui.bench import Bench
@@ -13,6 +13,9 @@ from simia_tui.tui.screens.form import Field
 from simia_tui.tui.screens.job_form import COMMON, JobDialog, limits, whole
 from simia_tui.tui.screens.strip import Strip
 from simia_tui.tui.widgets.turn_lines import plural
+
+if TYPE_CHECKING:
+    from simia_tui.services import prefiltering
 
 FOR_A_HOLE = 20
 """Episodes that are proposed to fill a hole of the coverage map."""
@@ -139,7 +142,7 @@ class JudgeDialog(_ByParts):
         return rollouts.plan_judgements(db, self.bench.settings, query, samples=samples, **limits(values))
 
 
-class PrefilterDialog(JobDialog[prefiltering.Plan]):
+class PrefilterDialog(JobDialog["prefiltering.Plan"]):
     """Which seeds are to be screened."""
 
     HEADING = "Have seeds screened"
@@ -159,19 +162,24 @@ class PrefilterDialog(JobDialog[prefiltering.Plan]):
     def fields(self) -> Sequence[Field]:
         return (Field("where", "seeds", self._line, "all; or a filter like domain:library"), *COMMON)
 
-    def plan(self, db: Connection, values: Mapping[str, str]) -> prefiltering.Plan:
+    def plan(self, db: Connection, values: Mapping[str, str]) -> "prefiltering.Plan":
+        # What knows the prompt loads the LLM client, which the workbench's process must not do before a job is planned.
+        from simia_tui.services import prefiltering
+
         query = Query.parse("seed", values["where"])
         return prefiltering.plan(self.bench.workspace, db, self.bench.settings, query, **limits(values))
 
-    def told(self, db: Connection, planned: prefiltering.Plan) -> str:
+    def told(self, db: Connection, planned: "prefiltering.Plan") -> str:
         n = len(planned.seeds)
         return f"{self._said(planned)} " + (forecasts.outlook(db, planned.spec, n) if n else "It costs nothing.")
 
-    def _said(self, planned: prefiltering.Plan) -> str:
+    def _said(self, planned: "prefiltering.Plan") -> str:
         known = f"{planned.ruled:,} fail by rule, {planned.remembered:,} were judged before"
         return f"{plural(len(planned.seeds), 'seed')} to be screened by {planned.spec.model}; {known}."
 
-    def queue(self, db: Connection, planned: prefiltering.Plan, priority: int) -> str:
+    def queue(self, db: Connection, planned: "prefiltering.Plan", priority: int) -> str:
+        from simia_tui.services import prefiltering
+
         job = prefiltering.queue(self.bench.workspace, db, planned, priority)
         return f"Job {job.id}: {self._said(planned)}"
 
