@@ -166,7 +166,9 @@ def explain(error: sqlite3.Error, path: Path | None = None) -> SimiaError:
     text = str(error)
     where = f"The database {path}" if path else "The workspace's database"
     if "locked" in text or "busy" in text:
-        return SimiaError(f"{where} is locked by another program; nothing was written, try again when it is done.")
+        return SimiaError(
+            f"{where} is locked by another program or a busy job; nothing was written, try again in a moment."
+        )
     if "readonly" in text or "read-only" in text:
         return SimiaError(f"{where} is read-only; nothing was written, check the file's permissions.")
     if "full" in text:

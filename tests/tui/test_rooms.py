@@ -122,8 +122,9 @@ async def test_a_run_whose_process_is_gone_is_marked_and_can_be_resumed(
     runs.start(filled.connect(), 1, 1 << 22, 24)
     async with opened(filled) as bench:
         await bench.keys("g", "x")
-        text = await bench.until(lambda: "failed" in bench.text)
-        assert "failed" in text and "killed" in text and "Resume run" in bench.bar
+        await bench.until(
+            lambda: all(word in bench.text for word in ("failed", "killed")) and "Resume run" in bench.bar
+        )
         await bench.keys("r")
         assert any("simia_tui.training.sft" in command for command in started)
 
