@@ -30,7 +30,8 @@ class ImportDialog(Form):
 
     def intro(self) -> str:
         return (
-            "Traces in some thirty formats, plain or compressed; the format is found by itself. simia formats lists them. "
+            "Traces in some thirty formats, plain or compressed; the format is found by itself. simia formats lists "
+            "them. "
             f"Domains here: {', '.join(self._domains)}; right completes the name of one."
         )
 
