@@ -122,7 +122,7 @@ def status_back(trajectory: Trajectory, context: Context) -> Iterator[Note]:
         if exchange.observation.is_error:
             continue
         for thing in things(exchange, trajectory, context):
-            owner = thing.chain[-1]
+            owner = thing.owner
             for named, order in orders:
                 if not owner.startswith(named):
                     continue
@@ -138,14 +138,14 @@ def status_back(trajectory: Trajectory, context: Context) -> Iterator[Note]:
                 rank = order.rank.get(told.casefold()) if isinstance(told, str) else None
                 if rank is None:
                     continue
-                before = last.get((thing.owner, order.field))
+                before = last.get((owner, order.field))
                 if before is not None and rank < before[0]:
                     yield Note(
-                        f"{show(order.field)} of {thing.owner} goes back from {show(before[1])} in turn {before[2]}"
+                        f"{show(order.field)} of {owner} goes back from {show(before[1])} in turn {before[2]}"
                         f" to {show(value)}.",
                         exchange.turn,
                     )
-                last[thing.owner, order.field] = (rank, value, exchange.turn)
+                last[owner, order.field] = (rank, value, exchange.turn)
 
 
 @check(
